@@ -1,0 +1,84 @@
+"""The OpenAPI description: what all operations share is said here once."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+_WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description=(
+        "The same key and body within 72 hours: the stored answer, `Idempotent-Replayed: true`. "
+        "Another body: 409 `idempotency_key_reuse`. Still running: 409 `in_progress`."
+    ),
+)
+DRY_RUN = OpenApiParameter(
+    "dry_run",
+    OpenApiTypes.BOOL,
+    OpenApiParameter.QUERY,
+    description="`true`: everything is checked and told, nothing is done.",
+)
+RATE_HEADERS = [
+    OpenApiParameter(
+        name, OpenApiTypes.INT, OpenApiParameter.HEADER, description=description, response=True
+    )
+    for name, description in (
+        ("RateLimit-Limit", "Calls a key may make in a window."),
+        ("RateLimit-Remaining", "Calls left in this window."),
+        ("RateLimit-Reset", "Seconds until the next window."),
+    )
+]
+
+
+class ProblemErrorSerializer(serializers.Serializer[Any]):
+    path = serializers.CharField(help_text=_("JSON pointer into the body, or /parameter."))
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457 problem details; `code` is stable, `detail` follows Accept-Language."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    errors = ProblemErrorSerializer(many=True)
+    request_id = serializers.CharField()
+
+
+class ApiSchema(AutoSchema):
+    """Names operations by resource and action, and adds what every one of them has."""
+
+    def get_operation_id(self) -> str:
+        resource = self._tokenize_path()[0].replace("-", "_")
+        return f"{resource}_{getattr(self.view, 'action', self.method.lower())}"
+
+    def get_description(self) -> str:
+        scope = getattr(self.view, "required_scope", "")
+        action = getattr(self.view, self.view.action)
+        text = " ".join((action.__doc__ or "").split())
+        return f"{text}\n\nScope: `{scope}`".strip()
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters: list[Any] = list(RATE_HEADERS)
+        if self.method in _WRITING:
+            parameters.append(IDEMPOTENCY_KEY)
+        if self.view.action in getattr(self.view, "dry_run_actions", ()):
+            parameters.append(DRY_RUN)
+        return parameters
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        bodies["default"] = self._get_response_for_code(
+            ProblemSerializer, "default", media_types=["application/problem+json"]
+        )
+        return bodies

@@ -1,0 +1,1 @@
+from scrm.settings.base import *
