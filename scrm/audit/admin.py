@@ -1,0 +1,127 @@
+"""The audit log: read-only, in words."""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from scrm.audit.models import AuditEntry
+from scrm.common.admin import ReadOnlyMixin, badge, display
+from scrm.common.admin_filters import ChoiceWordFilter, DayRangeFilter, WordFilter
+from scrm.common.facts import facts_table
+from scrm.tenancy.scoped_admin import ScopedModelAdmin
+
+# What each recorded act is called; an act without a word here is shown as it is recorded.
+ACTS: dict[str, Any] = {
+    "api_keys.created": _("API key created"),
+    "api_keys.revoked": _("API key revoked"),
+    "campaigns.approved": _("campaign approved"),
+    "campaigns.cancelled": _("campaign cancelled"),
+    "campaigns.changed": _("campaign changed"),
+    "campaigns.created": _("campaign drafted"),
+    "campaigns.reminded": _("staff reminded"),
+    "campaigns.submitted": _("campaign submitted"),
+    "corps.changed": _("corp changed"),
+    "corps.connected": _("corp connected"),
+    "customers.exported": _("customers exported"),
+    "recipients.exported": _("recipients exported"),
+}
+_TONES = {"user": "blue", "api_key": "teal", "system": "grey"}
+
+
+class ActFilter(WordFilter):
+    title = _("action")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(ACTS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(action=self.value()) if self.value() in ACTS else queryset
+
+
+class AuditChangeList(ChangeList):
+    """Names the subjects of one page with one query per kind of subject."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        entries = list(self.result_list)
+        for subject_type in {entry.subject_type for entry in entries}:
+            same = [entry for entry in entries if entry.subject_type == subject_type]
+            _name_subjects(subject_type, same)
+        self.result_list = entries  # type: ignore[assignment]
+
+
+def _name_subjects(subject_type: str, entries: list[AuditEntry]) -> None:
+    model = _model_of(subject_type)
+    if model is None:
+        return
+    wanted = {entry.subject_id for entry in entries if entry.subject_id.isdigit()}
+    found = model.objects.in_bulk([int(pk) for pk in wanted])
+    for entry in entries:
+        subject = found.get(int(entry.subject_id)) if entry.subject_id.isdigit() else None
+        entry.subject_name = str(subject) if subject else ""  # type: ignore[attr-defined]
+
+
+def _model_of(subject_type: str) -> Any:
+    try:
+        return apps.get_model(subject_type)
+    except (LookupError, ValueError):
+        return None
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyMixin, ScopedModelAdmin[AuditEntry]):
+    scoping = "whole_corp"
+    empty_hint = _("Every act of a person or of a brand's key will be listed here.")
+    list_display = ("at", "who", "what", "subject", "corp")
+    list_display_links = ("at",)
+    list_filter = (ActFilter, ("actor_kind", ChoiceWordFilter), ("at", DayRangeFilter))
+    list_select_related = ("corp",)
+    search_fields = ("actor_name", "subject_id")
+    ordering = ("-at", "-id")
+    fields = ("at", "who", "what", "subject", "details", "corp")
+    readonly_fields = fields
+    sortable_by = ("at",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AuditChangeList
+
+    @display(_("actor"))
+    def who(self, entry: AuditEntry) -> SafeString:
+        kind = badge(entry.get_actor_kind_display(), _TONES.get(entry.actor_kind, "grey"))
+        return format_html("{} {}", entry.actor_name, kind)
+
+    @display(_("action"))
+    def what(self, entry: AuditEntry) -> str:
+        return str(ACTS.get(entry.action, entry.action))
+
+    @display(_("subject"))
+    def subject(self, entry: AuditEntry) -> str:
+        model = _model_of(entry.subject_type)
+        if model is None:
+            return f"{entry.subject_type} {entry.subject_id}"
+        if not hasattr(entry, "subject_name"):
+            _name_subjects(entry.subject_type, [entry])
+        name = getattr(entry, "subject_name", "") or f"#{entry.subject_id}"
+        text = f"{model._meta.verbose_name} · {name}"
+        try:
+            path = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+            return format_html(
+                '<a class="scrm-link" href="{}">{}</a>',
+                reverse(path, args=[entry.subject_id]),
+                text,
+            )
+        except NoReverseMatch:
+            return text
+
+    @display(_("details"))
+    def details(self, entry: AuditEntry) -> str:
+        return facts_table(entry.data)
