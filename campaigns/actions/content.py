@@ -1,0 +1,92 @@
+"""What a mass message may contain, checked before anybody is asked to send it.
+
+Limits of add_msg_template [doc 92135]; lengths are bytes of UTF-8.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from scrm.common.errors import FieldProblem
+
+TEXT_BYTES = 4000
+MAX_ATTACHMENTS = 9
+
+# kind → field → (must be given, longest in bytes; None: no limit is documented)
+ATTACHMENT_FIELDS: dict[str, dict[str, tuple[bool, int | None]]] = {
+    "image": {"media_id": (False, None), "pic_url": (False, 2048)},
+    "link": {
+        "title": (True, 128),
+        "url": (True, 2048),
+        "desc": (False, 512),
+        "picurl": (False, 2048),
+    },
+    "miniprogram": {
+        "title": (True, 64),
+        "pic_media_id": (True, None),
+        "appid": (True, None),
+        "page": (True, None),
+    },
+    "video": {"media_id": (True, None)},
+    "file": {"media_id": (True, None)},
+}
+
+
+def problems_of_message(content: str, attachments: Any) -> Iterator[FieldProblem]:
+    """Everything the platform would refuse, each with the place and what to change."""
+    size = len(content.encode())
+    if size > TEXT_BYTES:
+        yield FieldProblem(
+            "/content",
+            "too_long",
+            _("The text has %(size)d bytes; the platform takes at most %(limit)d.")
+            % {"size": size, "limit": TEXT_BYTES},
+        )
+    if not isinstance(attachments, list):
+        yield FieldProblem("/attachments", "invalid", _("Attachments must be a list."))
+        return
+    if len(attachments) > MAX_ATTACHMENTS:
+        yield FieldProblem(
+            "/attachments",
+            "too_many",
+            _("%(count)d attachments; the platform takes at most %(limit)d.")
+            % {"count": len(attachments), "limit": MAX_ATTACHMENTS},
+        )
+    for position, attachment in enumerate(attachments):
+        yield from _problems_of_attachment(attachment, path=f"/attachments/{position}")
+
+
+def _problems_of_attachment(attachment: Any, *, path: str) -> Iterator[FieldProblem]:
+    kind = attachment.get("kind") if isinstance(attachment, dict) else None
+    fields = ATTACHMENT_FIELDS.get(kind) if isinstance(kind, str) else None
+    if fields is None:
+        kinds = ", ".join(ATTACHMENT_FIELDS)
+        message = _("An attachment needs a kind: one of %(kinds)s.") % {"kinds": kinds}
+        yield FieldProblem(f"{path}/kind", "invalid", message)
+        return
+    for name in attachment.keys() - fields.keys() - {"kind"}:
+        yield FieldProblem(f"{path}/{name}", "unknown", _("There is no such field."))
+    for name, (is_required, limit) in fields.items():
+        yield from _problems_of_field(
+            attachment.get(name, ""), is_required, limit, f"{path}/{name}"
+        )
+    if kind == "image" and not (attachment.get("media_id") or attachment.get("pic_url")):
+        message = _("A picture needs a media_id or a pic_url.")
+        yield FieldProblem(f"{path}/media_id", "required", message)
+
+
+def _problems_of_field(
+    value: Any, limits: tuple[bool, int | None], path: str
+) -> Iterator[FieldProblem]:
+    is_required, limit = limits
+    is_address = path.endswith(("/url", "/picurl", "/pic_url"))
+    if not isinstance(value, str):
+        yield FieldProblem(path, "invalid", _("This must be text."))
+    elif is_required and not value.strip():
+        yield FieldProblem(path, "required", _("This must not be empty."))
+    elif limit is not None and len(value.encode()) > limit:
+        message = _("At most %(limit)d bytes.") % {"limit": limit}
+        yield FieldProblem(path, "too_long", message)
+    elif is_address and value and not value.startswith(("http://", "https://")):
+        yield FieldProblem(path, "invalid", _("It must start with http:// or https://."))

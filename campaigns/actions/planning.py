@@ -1,0 +1,137 @@
+"""Turning a scheduled campaign into recipients and tasks, chunk by chunk, without leaving SQL.
+
+Guarantees: a customer is planned at most once per campaign (a constraint says so); a worker that
+dies leaves whole chunks behind, and the next one goes on after the last; a campaign that is
+cancelled stops at the chunk it is in.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, Max, Min
+from django.utils.translation import gettext as _
+
+from campaigns.actions.asking import enqueue_tasks
+from campaigns.actions.audience import audience_of, verdicts_sql
+from campaigns.actions.progress import update_progress
+from campaigns.models import Campaign
+from customers.models.customers import CustomerQuerySet
+
+# Rows of one transaction: large enough for the speed of INSERT … SELECT, small enough that a
+# crash loses little and a cancellation is heard soon.
+CHUNK = 10_000
+LEASE = timedelta(minutes=2)
+
+
+def plan_due_campaigns(*, now: datetime, limit: int = 20) -> int:
+    """Plan every campaign whose time has come; return how many were finished."""
+    planned = 0
+    while planned < limit and (campaign := _claim(now=now)):
+        plan_campaign(campaign, now=now)
+        planned += 1
+    return planned
+
+
+@transaction.atomic
+def _claim(*, now: datetime) -> Campaign | None:
+    due = Campaign.objects.to_plan(now).select_for_update(of=["self"], skip_locked=True)
+    campaign = due.first()
+    if campaign is None:
+        return None
+    campaign.status = Campaign.Status.PLANNING
+    campaign.lease_until = now + LEASE
+    campaign.save(update_fields=["status", "lease_until"])
+    return campaign
+
+
+def plan_campaign(campaign: Campaign, *, now: datetime) -> None:
+    """Plan a claimed campaign to its end and queue one request per task."""
+    audience = audience_of(campaign, now=now)
+    for upper in _chunk_ends(campaign, audience):
+        if not _plan_chunk(campaign, audience, upper=upper, now=now):
+            return
+    _finish_planning(campaign, now=now)
+
+
+def _chunk_ends(campaign: Campaign, audience: CustomerQuerySet) -> list[int]:
+    """Customer ids at which chunks end: ranges of ids, so that the whole is one pass.
+
+    (Chunks by LIMIT would run the rule from the start for each.)
+    """
+    rest = audience.filter(pk__gt=campaign.planned_up_to)
+    span = rest.aggregate(count=Count("pk"), first=Min("pk"), last=Max("pk"))
+    if not span["count"]:
+        return []
+    chunks = -(-span["count"] // CHUNK)
+    width = -(-(span["last"] - span["first"] + 1) // chunks)
+    return [min(span["first"] + width * n - 1, span["last"]) for n in range(1, chunks + 1)]
+
+
+@transaction.atomic
+def _plan_chunk(
+    campaign: Campaign, audience: CustomerQuerySet, *, upper: int, now: datetime
+) -> bool:
+    """Plan the customers up to `upper`; False when the campaign was cancelled meanwhile."""
+    locked = Campaign.objects.select_for_update(of=["self"]).get(pk=campaign.pk)
+    if locked.status != Campaign.Status.PLANNING:
+        return False
+    if locked.planned_up_to < upper:
+        part = audience.filter(pk__gt=locked.planned_up_to, pk__lte=upper)
+        insert_recipients(campaign, part)
+        Campaign.objects.filter(pk=campaign.pk).update(planned_up_to=upper, lease_until=now + LEASE)
+    return True
+
+
+def insert_recipients(campaign: Campaign, audience: CustomerQuerySet) -> int:
+    """Insert the verdicts on `audience` and the tasks of their senders, in one statement.
+
+    A sender's customers are counted through over all chunks (`size`), so that no task holds more
+    than the platform takes in one call.
+    """
+    verdicts = verdicts_sql(campaign, audience)
+    sql = f"""
+        WITH verdicts AS (
+            SELECT *, row_number() OVER (PARTITION BY staff_id, status ORDER BY customer_id) AS n
+            FROM ({verdicts.sql}) AS v
+        ), loads AS (
+            SELECT staff_id, sum(size) AS size FROM campaigns_task
+            WHERE campaign_id = %s GROUP BY staff_id
+        ), placed AS (
+            SELECT v.*, CASE WHEN v.status = 'planned'
+                THEN (coalesce(l.size, 0) + v.n - 1) / %s END AS part
+            FROM verdicts v LEFT JOIN loads l USING (staff_id)
+        ), tasks AS (
+            INSERT INTO campaigns_task
+                (corp_id, campaign_id, staff_id, part, size, msgid, status, polls, is_settled,
+                 problem)
+            SELECT %s, %s, staff_id, part, count(*), '', 'planned', 0, false, ''
+            FROM placed WHERE status = 'planned' GROUP BY staff_id, part
+            ON CONFLICT (campaign_id, staff_id, part)
+                DO UPDATE SET size = campaigns_task.size + excluded.size
+            RETURNING id, staff_id, part
+        )
+        INSERT INTO campaigns_recipient
+            (corp_id, campaign_id, customer_id, staff_id, task_id, status, reason)
+        SELECT %s, %s, p.customer_id, p.staff_id, t.id, p.status, p.reason
+        FROM placed p LEFT JOIN tasks t ON t.staff_id = p.staff_id AND t.part = p.part
+        ON CONFLICT (campaign_id, customer_id) DO NOTHING"""  # noqa: S608
+    ids = (campaign.corp_id, campaign.pk)
+    params = (*verdicts.params, campaign.pk, settings.CUSTOMERS_PER_TASK, *ids, *ids)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.rowcount
+
+
+@transaction.atomic
+def _finish_planning(campaign: Campaign, *, now: datetime) -> None:
+    locked = Campaign.objects.select_for_update(of=["self"]).get(pk=campaign.pk)
+    if locked.status != Campaign.Status.PLANNING or locked.planned_at is not None:
+        return
+    locked.planned_at, locked.lease_until = now, None
+    if not locked.tasks.exists():
+        locked.status, locked.finished_at = Campaign.Status.FAILED, now
+        locked.problem = _("By the time it was due, nobody was left to send it to.")
+    locked.save(update_fields=["planned_at", "lease_until", "status", "finished_at", "problem"])
+    enqueue_tasks(locked, now=now)
+    update_progress(locked, now=now)

@@ -1,0 +1,41 @@
+"""What a campaign as a whole has come to, read from its tasks."""
+
+from datetime import datetime
+
+from campaigns.models import Campaign, Task
+
+
+def update_progress(campaign: Campaign, *, now: datetime) -> None:
+    """Set status and times of a running campaign from its tasks; call it after they changed.
+
+    The caller holds the campaign's row lock, so that two outcomes that arrive together are
+    counted one after the other.
+    """
+    if campaign.status not in {
+        Campaign.Status.PLANNING,
+        Campaign.Status.ASKED,
+        Campaign.Status.PARTLY_CONFIRMED,
+        Campaign.Status.DONE,
+    }:
+        return
+    tasks = list(campaign.tasks.values_list("status", "is_settled", "asked_at"))
+    campaign.status = _status_of(tasks)
+    asked = [asked_at for _status, _settled, asked_at in tasks if asked_at]
+    campaign.asked_at = min(asked, default=None)
+    is_over = campaign.status in {Campaign.Status.DONE, Campaign.Status.FAILED}
+    campaign.finished_at = (campaign.finished_at or now) if is_over else None
+    campaign.save(update_fields=["status", "asked_at", "finished_at"])
+
+
+def _status_of(tasks: list[tuple[str, bool, datetime | None]]) -> Campaign.Status:
+    statuses = {status for status, _settled, _asked_at in tasks}
+    still_open = any(
+        not settled for status, settled, _at in tasks if status not in Task.DROPPED_STATUSES
+    )
+    if statuses <= set(Task.DROPPED_STATUSES):
+        return Campaign.Status.FAILED
+    if not still_open:
+        return Campaign.Status.DONE
+    if Task.Status.CONFIRMED in statuses:
+        return Campaign.Status.PARTLY_CONFIRMED
+    return Campaign.Status.ASKED if Task.Status.ASKED in statuses else Campaign.Status.PLANNING
