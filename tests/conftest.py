@@ -1,11 +1,18 @@
 """Fixtures that every part of the suite shares: a corp of the sandbox, and the sandbox itself."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
 
+from scrm.jobs.actions.running import run_due_jobs, start_job
+from scrm.jobs.models import Job
+from scrm.sandbox.clock import VirtualClock
+from scrm.sandbox.generate import build_world
+from scrm.sandbox.options import Options
+from scrm.sandbox.server import SandboxServer
 from scrm.tenancy.models import Corp, Staff
-from tests.factories import NOW, make_corp, make_staff
+from tests.factories import NOW, connect_to, make_corp, make_staff
 
 
 @pytest.fixture
@@ -27,3 +34,33 @@ def alice(corp: Corp) -> Staff:
 @pytest.fixture
 def bob(corp: Corp) -> Staff:
     return make_staff(corp, userid="bob", name="Bob")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    """A small platform of its own for the test, whose clock starts at `NOW`."""
+    world = build_world(
+        1,
+        staff=6,
+        customers=40,
+        groups=3,
+        clock=VirtualClock(start=NOW.timestamp()),
+        options=Options(callback_retry_spacing=0),
+    )
+    with SandboxServer(world) as server:
+        yield server
+
+
+@pytest.fixture
+def brand(db: None, sandbox: SandboxServer) -> Corp:
+    """The corp of the sandbox, connected and not yet synced."""
+    return connect_to(sandbox)
+
+
+@pytest.fixture
+def synced_brand(brand: Corp) -> Corp:
+    """The corp of the sandbox with its staff, tags, customers and groups."""
+    start_job("sync", corp=brand, now=NOW)
+    run_due_jobs(clock=lambda: NOW)
+    assert Job.objects.get(kind="sync").status == Job.Status.SUCCEEDED
+    return brand

@@ -17,6 +17,7 @@ from customers.models import (
     TagGroup,
 )
 from groups.models import GroupChat
+from scrm.sandbox.server import SandboxServer
 from scrm.tenancy.actions.api_keys import create_api_key
 from scrm.tenancy.models import Corp, Department, Staff
 
@@ -38,6 +39,19 @@ def make_corp(**fields: Any) -> Corp:
         "created_at": NOW,
     }
     return Corp.objects.create(**(defaults | fields))
+
+
+def connect_to(sandbox: SandboxServer) -> Corp:
+    """The corp of a sandbox, as an administrator would have entered it."""
+    credentials = sandbox.credentials
+    return make_corp(
+        corp_id=credentials.corp_id,
+        base_url=sandbox.base_url,
+        agent_id=str(credentials.agent_id),
+        secret=credentials.secret,
+        callback_token=credentials.callback_token,
+        callback_aes_key=credentials.callback_aes_key,
+    )
 
 
 def make_department(corp: Corp, *, parent: Department | None = None, name: str = "") -> Department:
