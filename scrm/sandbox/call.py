@@ -1,0 +1,115 @@
+"""One request as an endpoint sees it, with the platform's way of checking parameters."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from scrm.sandbox.errors import Refused
+from scrm.sandbox.records import Member, Person
+from scrm.sandbox.tokens import TokenDesk
+from scrm.sandbox.world import World
+
+
+@dataclass
+class Call:
+    """Parameters come from the query of a GET and from the JSON body of a POST."""
+
+    world: World
+    tokens: TokenDesk
+    path: str
+    parameters: dict[str, Any]
+
+    @property
+    def now(self) -> int:
+        return self.world.now()
+
+    def text(self, name: str, *, missing: int = 40063) -> str:
+        """Return a required text; `missing` is the errcode when it is absent or empty."""
+        value = self.optional_text(name)
+        if not value:
+            raise Refused(missing, name)
+        return value
+
+    def optional_text(self, name: str) -> str:
+        value = self.parameters.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise Refused(40058, f"{name} must be a string")
+        return value
+
+    def limited_text(self, name: str, length: int) -> str | None:
+        """Return an optional text of at most `length` characters; None when absent."""
+        if name not in self.parameters:
+            return None
+        value = self.optional_text(name)
+        if len(value) > length:
+            raise Refused(40058, f"{name} exceeds {length} characters")
+        return value
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """Return a number (digits in a text will do); 40063 when absent without a default."""
+        value = self.parameters.get(name)
+        if value is None or value == "":
+            if default is None:
+                raise Refused(40063, name)
+            return default
+        return to_integer(value, name)
+
+    def texts(self, name: str, *, at_most: int | None = None) -> list[str]:
+        """Return an optional list of texts."""
+        value = self.parameters.get(name)
+        if value is None:
+            return []
+        return to_texts(value, name, at_most)
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        value = self.parameters.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise Refused(40058, f"{name} must be an object")
+        return value
+
+    def page_size(self, *, default: int, maximum: int, clamp: bool) -> int:
+        """Return the limit; a larger one is clamped or falls back to the default, by endpoint."""
+        limit = self.integer("limit", default)
+        if limit < 1:
+            return default
+        if limit > maximum:
+            return maximum if clamp else default
+        return limit
+
+    def member(self, name: str = "userid") -> Member:
+        """Return the member named by a required parameter; 60111 when there is none."""
+        return self.find_member(self.text(name))
+
+    def find_member(self, userid: str) -> Member:
+        member = self.world.find_member(userid)
+        if member is None:
+            raise Refused(60111, userid)
+        return member
+
+    def person(self) -> Person:
+        external_userid = self.text("external_userid", missing=41035)
+        person = self.world.persons.get(external_userid)
+        if person is None:
+            raise Refused(40096, external_userid)
+        return person
+
+
+def to_integer(value: object, name: str) -> int:
+    if isinstance(value, bool):
+        raise Refused(40058, f"{name} must be a number")
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    raise Refused(40058, f"{name} must be a number")
+
+
+def to_texts(value: object, name: str, at_most: int | None = None) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Refused(40058, f"{name} must be a list of strings")
+    if at_most is not None and len(value) > at_most:
+        raise Refused(40058, f"{name} exceeds {at_most} items")
+    return value

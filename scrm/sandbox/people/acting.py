@@ -1,0 +1,86 @@
+"""What all acts share: the lock, the ledger, and events that go out afterwards."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from scrm.sandbox.callbacks import Callbacks
+from scrm.sandbox.events import Event
+from scrm.sandbox.records import Chat, MassMessage, Member, Person, Relation
+from scrm.sandbox.world import World
+
+P = ParamSpec("P")
+R = TypeVar("R")
+ActorT = TypeVar("ActorT", bound="Actor")
+
+ACTS: set[str] = set()
+
+
+class ActRefused(ValueError):
+    """Nobody could act like that: an unknown id, or something already done."""
+
+
+def act(
+    method: Callable[Concatenate[ActorT, P], R],
+) -> Callable[Concatenate[ActorT, P], R]:
+    """Run a method as one act: alone on the world, its events delivered after it."""
+    ACTS.add(method.__name__)
+
+    @wraps(method)
+    def perform(self: ActorT, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.world.lock:
+            result = method(self, *args, **kwargs)
+        # An in-process receiver may call the API from another thread, so the lock must be free.
+        self.callbacks.settle()
+        return result
+
+    return perform
+
+
+class Actor:
+    """Finds who and what an act is about."""
+
+    def __init__(self, world: World, callbacks: Callbacks) -> None:
+        self.world = world
+        self.callbacks = callbacks
+
+    def emit(self, event: Event) -> None:
+        if self.world.options.staff_events or not event.is_about_staff:
+            self.callbacks.emit(event)
+
+    def member(self, userid: str) -> Member:
+        member = self.world.find_member(userid)
+        if member is None:
+            raise ActRefused(f"no member {userid!r}")
+        return member
+
+    def follower(self, userid: str) -> Member:
+        member = self.member(userid)
+        if not member.can_follow:
+            raise ActRefused(f"{userid!r} has no customer contact")
+        return member
+
+    def person(self, external_userid: str) -> Person:
+        person = self.world.persons.get(external_userid)
+        if person is None:
+            raise ActRefused(f"no person {external_userid!r}")
+        return person
+
+    def relation(self, userid: str, external_userid: str) -> Relation:
+        userid = self.member(userid).userid
+        relation = self.world.find_relation(userid, external_userid)
+        if relation is None or relation.deleted_by_member_at is not None:
+            raise ActRefused(f"{external_userid!r} is no customer of {userid!r}")
+        return relation
+
+    def chat(self, chat_id: str) -> Chat:
+        chat = self.world.chats.get(chat_id)
+        if chat is None or chat.dismissed_at is not None:
+            raise ActRefused(f"no group {chat_id!r}")
+        return chat
+
+    def message(self, msgid: str) -> MassMessage:
+        message = self.world.messages.get(msgid)
+        if message is None:
+            raise ActRefused(f"no mass message {msgid!r}")
+        return message

@@ -1,0 +1,116 @@
+"""Life of customer groups."""
+
+from collections.abc import Sequence
+
+from scrm.sandbox.events import chat_event
+from scrm.sandbox.people.acting import Actor, ActRefused, act
+from scrm.sandbox.records import Chat, ChatMember
+
+# The event and the detail count scenes differently: invited is 0 there and 1 here.
+EVENT_JOIN_SCENES = {1: 0, 2: 0, 3: 3}
+
+
+class ChatActs(Actor):
+    @act
+    def chat_create(self, owner: str, name: str = "", members: Sequence[str] = ()) -> str:
+        """Let the owner open a group with members (userids and external_userids); return its id."""
+        owner = self.follower(owner).userid
+        chat = Chat(
+            chat_id=self.world.mint_id("wr"),
+            name=name,
+            owner=owner,
+            create_time=self.world.now(),
+            number=self.world.next_number(),
+            member_version=self.world.mint_member_version(),
+        )
+        for member_id in dict.fromkeys([owner, *members]):
+            chat.members[member_id] = self._make_member(member_id, 1, owner, "")
+        self.world.add_chat(chat)
+        self.world.ledger.append("chat.created", chat_id=chat.chat_id, owner=owner)
+        self.emit(chat_event("create", chat.chat_id, self.world.now()))
+        return chat.chat_id
+
+    @act
+    def chat_join(
+        self,
+        chat_id: str,
+        members: Sequence[str],
+        *,
+        scene: int = 3,
+        invitor: str = "",
+        state: str = "",
+    ) -> None:
+        """Let people enter: scene 1 invited, 2 by invite link, 3 by QR code."""
+        chat = self.chat(chat_id)
+        newcomers = [m for m in dict.fromkeys(members) if m not in chat.members]
+        if not newcomers or scene not in EVENT_JOIN_SCENES:
+            raise ActRefused("nobody new, or no such scene")
+        for member_id in newcomers:
+            chat.members[member_id] = self._make_member(member_id, scene, invitor, state)
+        self._change_members(chat, "add_member", newcomers, JoinScene=EVENT_JOIN_SCENES[scene])
+
+    @act
+    def chat_leave(self, chat_id: str, members: Sequence[str], *, removed: bool = False) -> None:
+        """Let people leave, or be removed by the owner."""
+        chat = self.chat(chat_id)
+        leavers = [m for m in dict.fromkeys(members) if m in chat.members and m != chat.owner]
+        if not leavers:
+            raise ActRefused("none of them can leave")
+        for member_id in leavers:
+            del chat.members[member_id]
+        chat.admins = [userid for userid in chat.admins if userid in chat.members]
+        self._change_members(chat, "del_member", leavers, QuitScene=int(removed))
+
+    @act
+    def chat_rename(self, chat_id: str, name: str) -> None:
+        self.chat(chat_id).name = name
+        self._update(chat_id, "change_name", name=name)
+
+    @act
+    def chat_notice(self, chat_id: str, notice: str) -> None:
+        self.chat(chat_id).notice = notice
+        self._update(chat_id, "change_notice", notice=notice)
+
+    @act
+    def chat_change_owner(self, chat_id: str, owner: str) -> None:
+        chat, member = self.chat(chat_id), self.follower(owner)
+        chat.owner, chat.status = member.userid, 0
+        if member.userid not in chat.members:
+            chat.members[member.userid] = self._make_member(member.userid, 1, "", "")
+        self._update(chat_id, "change_owner", owner=member.userid)
+
+    @act
+    def chat_dismiss(self, chat_id: str) -> None:
+        self.chat(chat_id).dismissed_at = self.world.clock.now()
+        self.world.ledger.append("chat.dismissed", chat_id=chat_id)
+        self.emit(chat_event("dismiss", chat_id, self.world.now()))
+
+    def _make_member(self, member_id: str, scene: int, invitor: str, state: str) -> ChatMember:
+        kind = 1 if self.world.find_member(member_id) else 2
+        if kind == 2:
+            self.person(member_id)
+        return ChatMember(
+            member_id, kind, self.world.now(), scene, invitor if scene < 3 else "", state
+        )
+
+    def _change_members(self, chat: Chat, detail: str, members: list[str], **scene: int) -> None:
+        before, chat.member_version = chat.member_version, self.world.mint_member_version()
+        self.world.ledger.append(f"chat.{detail}", chat_id=chat.chat_id, members=members)
+        self.emit(
+            chat_event(
+                "update",
+                chat.chat_id,
+                self.world.now(),
+                UpdateDetail=detail,
+                JoinScene=scene.get("JoinScene", 0),
+                QuitScene=scene.get("QuitScene", 0),
+                MemChangeCnt=len(members),
+                MemChangeList=members,
+                LastMemVer=before,
+                CurMemVer=chat.member_version,
+            )
+        )
+
+    def _update(self, chat_id: str, detail: str, **data: str) -> None:
+        self.world.ledger.append(f"chat.{detail}", chat_id=chat_id, **data)
+        self.emit(chat_event("update", chat_id, self.world.now(), UpdateDetail=detail))

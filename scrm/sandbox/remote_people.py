@@ -1,0 +1,180 @@
+"""The acts of `scrm.sandbox.people`, performed in a sandbox elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scrm.sandbox.wire import Wire
+
+
+class _RemoteActor:
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def _act(self, act: str, /, **arguments: Any) -> Any:
+        return self._wire.post(f"acts/{act}", **arguments)["result"]
+
+
+class _RemoteContactActs(_RemoteActor):
+    def add_customer(
+        self,
+        userid: str,
+        person: str | Mapping[str, Any] | None = None,
+        *,
+        state: str = "",
+        add_way: int = 1,
+        half: bool = False,
+    ) -> str:
+        return str(
+            self._act(
+                "add_customer",
+                userid=userid,
+                person=person,
+                state=state,
+                add_way=add_way,
+                half=half,
+            )
+        )
+
+    def accept_customer(self, userid: str, external_userid: str) -> None:
+        self._act("accept_customer", userid=userid, external_userid=external_userid)
+
+    def customer_deletes(self, external_userid: str, userid: str) -> None:
+        self._act("customer_deletes", external_userid=external_userid, userid=userid)
+
+    def member_deletes(self, userid: str, external_userid: str) -> None:
+        self._act("member_deletes", userid=userid, external_userid=external_userid)
+
+    def retag_in_client(
+        self,
+        userid: str,
+        external_userid: str,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+    ) -> None:
+        self._act(
+            "retag_in_client",
+            userid=userid,
+            external_userid=external_userid,
+            add=list(add),
+            remove=list(remove),
+        )
+
+    def remark_in_client(self, userid: str, external_userid: str, remark: str) -> None:
+        self._act("remark_in_client", userid=userid, external_userid=external_userid, remark=remark)
+
+    def rename_customer(self, external_userid: str, name: str) -> None:
+        self._act("rename_customer", external_userid=external_userid, name=name)
+
+    def talk(self, userid: str, external_userid: str) -> None:
+        self._act("talk", userid=userid, external_userid=external_userid)
+
+
+class _RemoteSendingActs(_RemoteActor):
+    def confirm(self, msgid: str, userid: str) -> dict[str, int]:
+        return dict(self._act("confirm", msgid=msgid, userid=userid))
+
+    def confirm_all(self, msgid: str, *, besides: Sequence[str] = ()) -> dict[str, int]:
+        return dict(self._act("confirm_all", msgid=msgid, besides=list(besides)))
+
+    def use_up_quota(self, recipient: str) -> int:
+        return int(self._act("use_up_quota", recipient=recipient))
+
+    def send_personally(
+        self, userid: str, text: str, external_userids: Sequence[str] | None = None
+    ) -> str:
+        chosen = None if external_userids is None else list(external_userids)
+        return str(self._act("send_personally", userid=userid, text=text, external_userids=chosen))
+
+
+class _RemoteChatActs(_RemoteActor):
+    def chat_create(self, owner: str, name: str = "", members: Sequence[str] = ()) -> str:
+        return str(self._act("chat_create", owner=owner, name=name, members=list(members)))
+
+    def chat_join(
+        self,
+        chat_id: str,
+        members: Sequence[str],
+        *,
+        scene: int = 3,
+        invitor: str = "",
+        state: str = "",
+    ) -> None:
+        self._act(
+            "chat_join",
+            chat_id=chat_id,
+            members=list(members),
+            scene=scene,
+            invitor=invitor,
+            state=state,
+        )
+
+    def chat_leave(self, chat_id: str, members: Sequence[str], *, removed: bool = False) -> None:
+        self._act("chat_leave", chat_id=chat_id, members=list(members), removed=removed)
+
+    def chat_rename(self, chat_id: str, name: str) -> None:
+        self._act("chat_rename", chat_id=chat_id, name=name)
+
+    def chat_notice(self, chat_id: str, notice: str) -> None:
+        self._act("chat_notice", chat_id=chat_id, notice=notice)
+
+    def chat_change_owner(self, chat_id: str, owner: str) -> None:
+        self._act("chat_change_owner", chat_id=chat_id, owner=owner)
+
+    def chat_dismiss(self, chat_id: str) -> None:
+        self._act("chat_dismiss", chat_id=chat_id)
+
+
+class _RemoteStaffActs(_RemoteActor):
+    def member_joins(
+        self,
+        userid: str,
+        name: str,
+        departments: Sequence[int] = (1,),
+        *,
+        customer_contact: bool = True,
+    ) -> str:
+        return str(
+            self._act(
+                "member_joins",
+                userid=userid,
+                name=name,
+                departments=list(departments),
+                customer_contact=customer_contact,
+            )
+        )
+
+    def member_moves(self, userid: str, departments: Sequence[int]) -> None:
+        self._act("member_moves", userid=userid, departments=list(departments))
+
+    def member_leaves(self, userid: str) -> None:
+        self._act("member_leaves", userid=userid)
+
+    def set_customer_contact(self, userid: str, *, enabled: bool) -> None:
+        self._act("set_customer_contact", userid=userid, enabled=enabled)
+
+    def department_create(self, name: str, parent_id: int = 1) -> int:
+        return int(self._act("department_create", name=name, parent_id=parent_id))
+
+    def department_delete(self, department_id: int) -> None:
+        self._act("department_delete", department_id=department_id)
+
+
+class _RemoteTagActs(_RemoteActor):
+    def tag_create_in_console(self, group_name: str, name: str) -> str:
+        return str(self._act("tag_create_in_console", group_name=group_name, name=name))
+
+    def tag_rename_in_console(self, tag_or_group_id: str, name: str) -> None:
+        self._act("tag_rename_in_console", tag_or_group_id=tag_or_group_id, name=name)
+
+    def tag_delete_in_console(self, tag_or_group_id: str) -> None:
+        self._act("tag_delete_in_console", tag_or_group_id=tag_or_group_id)
+
+    def tag_shuffle_in_console(self, group_id: str, tag_ids: Sequence[str]) -> None:
+        self._act("tag_shuffle_in_console", group_id=group_id, tag_ids=list(tag_ids))
+
+
+class RemotePeople(
+    _RemoteContactActs, _RemoteSendingActs, _RemoteChatActs, _RemoteStaffActs, _RemoteTagActs
+):
+    """Every act by its name in process."""

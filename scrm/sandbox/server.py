@@ -1,0 +1,135 @@
+"""The sandbox in process: a world served over HTTP."""
+
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from scrm.sandbox.app import SandboxApp
+from scrm.sandbox.behaviour import Behaviour
+from scrm.sandbox.callbacks import Callbacks, Receiver
+from scrm.sandbox.clock import VirtualClock
+from scrm.sandbox.credentials import Credentials
+from scrm.sandbox.faults import Faults
+from scrm.sandbox.gate import Gate
+from scrm.sandbox.ledger import Entry, Ledger
+from scrm.sandbox.options import Options
+from scrm.sandbox.people import People
+from scrm.sandbox.serving import KeepAliveHandler, OpenSockets
+from scrm.sandbox.summary import summarise, summarise_campaign
+from scrm.sandbox.tokens import TokenDesk
+from scrm.sandbox.world import World
+
+TICK_SECONDS = 0.2
+# How long a stopping server may take to notice.
+POLL_SECONDS = 0.05
+
+
+class SandboxServer:
+    """Serves a world; `scrm.sandbox.remote.SandboxRemote` offers the same names from outside."""
+
+    def __init__(
+        self,
+        world: World,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        callback: Receiver | None = None,
+    ) -> None:
+        self.world = world
+        self.callbacks = Callbacks(world, callback)
+        self.people = People(world, self.callbacks)
+        tokens = TokenDesk(world)
+        self.faults = Faults(world.ledger, tokens)
+        self.gate = Gate(world, tokens, self.faults)
+        behaviour = Behaviour(world, self.people)
+        world.on_asked.append(behaviour.consider)
+        world.on_reminded.append(behaviour.consider_reminder)
+        self._sockets = OpenSockets()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._http: BaseWSGIServer = make_server(
+            host,
+            port,
+            SandboxApp(self),
+            threaded=True,
+            request_handler=KeepAliveHandler.tracking(self._sockets),
+        )
+
+    @property
+    def clock(self) -> VirtualClock:
+        return self.world.clock
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.world.ledger
+
+    @property
+    def options(self) -> Options:
+        return self.world.options
+
+    @property
+    def credentials(self) -> Credentials:
+        return self.world.credentials
+
+    @property
+    def root_url(self) -> str:
+        return f"http://{self._http.host}:{self._http.port}/"
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.root_url}cgi-bin/"
+
+    @property
+    def control_url(self) -> str:
+        return f"{self.root_url}sandbox/"
+
+    def start(self) -> Self:
+        for target in (self._serve, self._tick):
+            thread = threading.Thread(target=target, name="sandbox", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def stop(self) -> None:
+        """Stop serving, cut open connections, and deliver nothing more."""
+        self._stopping.set()
+        if self._threads:
+            self._http.shutdown()
+        self._sockets.cut()
+        self._http.server_close()
+        self.callbacks.stop()
+        for thread in self._threads:
+            thread.join(timeout=1)
+
+    def summary(self) -> dict[str, Any]:
+        return summarise(self.world)
+
+    def campaign(self, msgids: Iterable[str] | None = None) -> dict[str, int]:
+        return summarise_campaign(self.world, msgids)
+
+    def entries(self, kind: str = "", *, after: int = 0) -> list[Entry]:
+        return self.ledger.entries(kind, after=after)
+
+    def calls(self) -> dict[str, int]:
+        return self.ledger.calls()
+
+    def _serve(self) -> None:
+        self._http.serve_forever(poll_interval=POLL_SECONDS)
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(TICK_SECONDS):
+            self.clock.run_due()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -1,0 +1,131 @@
+"""The state of one made-up corp: directory, customers, tags, groups, mass messages."""
+
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterator
+
+from scrm.sandbox.clock import VirtualClock
+from scrm.sandbox.credentials import Credentials
+from scrm.sandbox.dice import draw_id, draw_text, make_dice
+from scrm.sandbox.ledger import Ledger
+from scrm.sandbox.options import Options
+from scrm.sandbox.records import Chat, Department, MassMessage, Member, Person, Relation
+from scrm.sandbox.tagbook import TagBook
+
+
+class World:
+    """Everything there is, with the indices that 50 000 customers need.
+
+    `lock` guards all of it: endpoints and acting people hold it while they read or write.
+    """
+
+    def __init__(
+        self, *, seed: int = 1, clock: VirtualClock | None = None, options: Options | None = None
+    ) -> None:
+        self.seed = seed
+        self.clock = clock or VirtualClock()
+        self.options = options or Options()
+        self.credentials = Credentials.for_seed(seed)
+        self.ledger = Ledger(self.clock)
+        self.lock = threading.RLock()
+        self.dice: random.Random = make_dice("world", seed)
+        self.departments: dict[int, Department] = {}
+        self.members: dict[str, Member] = {}
+        self.persons: dict[str, Person] = {}
+        self.tags = TagBook()
+        self.chats: dict[str, Chat] = {}
+        self.messages: dict[str, MassMessage] = {}
+        self.received_log: dict[str, list[float]] = {}
+        # Called with a mass message when members were asked to send it, or reminded.
+        self.on_asked: list[Callable[[MassMessage], None]] = []
+        self.on_reminded: list[Callable[[MassMessage], None]] = []
+        self._userids: dict[str, str] = {}
+        self._by_member: dict[str, dict[str, Relation]] = {}
+        self._by_person: dict[str, dict[str, Relation]] = {}
+        self._numbers = itertools.count(1)
+
+    def now(self) -> int:
+        return int(self.clock.now())
+
+    def mint_id(self, prefix: str) -> str:
+        return draw_id(self.dice, prefix)
+
+    def mint_member_version(self) -> str:
+        return draw_text(self.dice, 32, "0123456789abcdef")
+
+    def next_number(self) -> int:
+        return next(self._numbers)
+
+    # Directory
+
+    def add_department(self, department: Department) -> Department:
+        self.departments[department.id] = department
+        return department
+
+    def add_member(self, member: Member) -> Member:
+        self.members[member.userid] = member
+        self._userids[member.userid.lower()] = member.userid
+        return member
+
+    def find_member(self, userid: str) -> Member | None:
+        """Return who carries the userid in any letter case and has not left."""
+        member = self.members.get(self._userids.get(userid.lower(), ""))
+        return None if member is None or member.has_left else member
+
+    def present_members(self) -> list[Member]:
+        return [member for member in self.members.values() if not member.has_left]
+
+    def children(self, department_id: int) -> list[Department]:
+        return [d for d in self.departments.values() if d.parent_id == department_id]
+
+    def department_tree(self, department_id: int) -> Iterator[Department]:
+        """Yield the department and everything below it."""
+        yield self.departments[department_id]
+        for child in self.children(department_id):
+            yield from self.department_tree(child.id)
+
+    # Customers
+
+    def add_person(self, person: Person) -> Person:
+        self.persons[person.external_userid] = person
+        return person
+
+    def add_relation(self, relation: Relation) -> Relation:
+        """Record a relation; one of the same pair is replaced and begins anew."""
+        mine = self._by_member.setdefault(relation.userid, {})
+        mine.pop(relation.external_userid, None)
+        mine[relation.external_userid] = relation
+        self._by_person.setdefault(relation.external_userid, {})[relation.userid] = relation
+        return relation
+
+    def find_relation(self, userid: str, external_userid: str) -> Relation | None:
+        return self._by_member.get(userid, {}).get(external_userid)
+
+    def relations(self) -> Iterator[Relation]:
+        for mine in self._by_member.values():
+            yield from mine.values()
+
+    def customers_of(self, userid: str) -> list[Relation]:
+        """Return the relations the API shows for a member, oldest first."""
+        member = self.members.get(userid)
+        if member is None or not member.can_follow:
+            return []
+        return [r for r in self._by_member.get(userid, {}).values() if r.is_known_to_member]
+
+    def followers_of(self, external_userid: str) -> list[Relation]:
+        """Return the relations the API shows for a customer, oldest first."""
+        known = (r for r in self._by_person.get(external_userid, {}).values() if self.is_shown(r))
+        return sorted(known, key=lambda relation: relation.number)
+
+    def is_shown(self, relation: Relation) -> bool:
+        return relation.is_known_to_member and self.members[relation.userid].can_follow
+
+    # Groups
+
+    def add_chat(self, chat: Chat) -> Chat:
+        self.chats[chat.chat_id] = chat
+        return chat
+
+    def chats_of(self, userid: str) -> list[Chat]:
+        return [c for c in self.chats.values() if c.owner == userid and c.dismissed_at is None]
