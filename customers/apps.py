@@ -6,3 +6,10 @@ class CustomersConfig(AppConfig):
     name = "customers"
     label = "customers"
     verbose_name = _("Customers")
+
+    def ready(self) -> None:
+        from customers.actions.sync import register_jobs
+        from customers.handlers import subscribe_all
+
+        subscribe_all()
+        register_jobs()

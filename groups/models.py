@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from scrm.common.models import CorpModel, CorpQuerySet
+from scrm.jobs.models import Job
 from scrm.tenancy.models import Scope, Staff
 
 
@@ -106,3 +107,18 @@ class Membership(CorpModel):
 
     def __str__(self) -> str:
         return f"{self.member_id} in {self.chat_id}"
+
+
+class ChatSighting(models.Model):
+    """A group chat that a running sync has seen; the others are asked for one by one at its end."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+")
+    chat = models.ForeignKey(GroupChat, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "chat"], name="chat_sighting_once_per_job")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chat_id} in {self.job_id}"

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from scrm.jobs.actions.running import run_due_jobs, start_job
+from groups.actions.sync import start_sync
+from scrm.jobs.actions.running import run_due_jobs
 from scrm.jobs.models import Job
 from scrm.sandbox.clock import VirtualClock
 from scrm.sandbox.generate import build_world
@@ -60,7 +61,7 @@ def brand(db: None, sandbox: SandboxServer) -> Corp:
 @pytest.fixture
 def synced_brand(brand: Corp) -> Corp:
     """The corp of the sandbox with its staff, tags, customers and groups."""
-    start_job("sync", corp=brand, now=NOW)
+    start_sync(brand, now=NOW)
     run_due_jobs(clock=lambda: NOW)
     assert Job.objects.get(kind="sync").status == Job.Status.SUCCEEDED
     return brand

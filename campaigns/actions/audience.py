@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
+
 from campaigns.models import Campaign, Recipient
 from customers.actions.segments import customers_of
 from customers.models import Customer
@@ -51,8 +53,7 @@ def audience_of(campaign: Campaign, *, now: datetime) -> CustomerQuerySet:
 
 def verdicts_sql(campaign: Campaign, audience: CustomerQuerySet) -> Statement:
     """SELECT customer_id, staff_id, status, reason: one row for each customer of the audience."""
-    members = audience.order_by().values("pk", "is_blocked", "live_follows").query
-    members_sql, members_params = members.sql_with_params()
+    members_sql, members_params = _members_sql(audience)
     senders_sql, senders_params = _named_only(campaign)
     order = _FOLLOW_ORDER[Campaign.SenderPolicy(campaign.sender_policy)]
     reason = """
@@ -85,6 +86,15 @@ def verdicts_sql(campaign: Campaign, audience: CustomerQuerySet) -> Statement:
         *senders_params,
     )
     return Statement(sql, params)
+
+
+def _members_sql(audience: CustomerQuerySet) -> tuple[str, tuple[Any, ...]]:
+    try:
+        query = audience.order_by().values("pk", "is_blocked", "live_follows").query
+        return query.sql_with_params()
+    except EmptyResultSet:
+        # Django knows without asking that nobody is meant (an empty list, `{"any": []}`).
+        return "SELECT 0, false, 0 WHERE false", ()
 
 
 def _named_only(campaign: Campaign) -> tuple[str, tuple[Any, ...]]:

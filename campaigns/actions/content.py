@@ -67,10 +67,8 @@ def _problems_of_attachment(attachment: Any, *, path: str) -> Iterator[FieldProb
         return
     for name in attachment.keys() - fields.keys() - {"kind"}:
         yield FieldProblem(f"{path}/{name}", "unknown", _("There is no such field."))
-    for name, (is_required, limit) in fields.items():
-        yield from _problems_of_field(
-            attachment.get(name, ""), is_required, limit, f"{path}/{name}"
-        )
+    for name, limits in fields.items():
+        yield from _problems_of_field(attachment.get(name, ""), limits, f"{path}/{name}")
     if kind == "image" and not (attachment.get("media_id") or attachment.get("pic_url")):
         message = _("A picture needs a media_id or a pic_url.")
         yield FieldProblem(f"{path}/media_id", "required", message)

@@ -135,7 +135,8 @@ def _end_lost_follows(task: Task, *, now: datetime) -> None:
         # Added again after the message went out: that is a new friendship.
         added_at__lt=task.confirmed_at,
     )
-    end_follows(follows, status=Follow.Status.DELETED_BY_CUSTOMER, now=now)
+    follow_ids = list(follows.values_list("pk", flat=True))
+    end_follows(follow_ids, status=Follow.Status.DELETED_BY_CUSTOMER, now=now)
 
 
 def _note_look(task: Task, campaign: Campaign, *, now: datetime) -> None:

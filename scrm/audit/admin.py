@@ -13,8 +13,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from scrm.audit.models import AuditEntry
-from scrm.common.admin import ReadOnlyMixin, badge, display
+from scrm.common.admin import (
+    ReadOnlyMixin,
+    display,
+)
 from scrm.common.admin_filters import ChoiceWordFilter, DayRangeFilter, WordFilter
+from scrm.common.badges import badge
 from scrm.common.facts import facts_table
 from scrm.tenancy.scoped_admin import ScopedModelAdmin
 
@@ -56,7 +60,7 @@ class AuditChangeList(ChangeList):
         for subject_type in {entry.subject_type for entry in entries}:
             same = [entry for entry in entries if entry.subject_type == subject_type]
             _name_subjects(subject_type, same)
-        self.result_list = entries  # type: ignore[assignment]
+        self.result_list = entries
 
 
 def _name_subjects(subject_type: str, entries: list[AuditEntry]) -> None:

@@ -1,7 +1,7 @@
 """What all pages of the admin share: the theme, typed; badges; counting; refusals as messages."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -11,8 +11,6 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise, cached_property
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from unfold.decorators import action as themed_action
 from unfold.decorators import display as themed_display
 from unfold.enums import ActionVariant
@@ -33,24 +31,11 @@ __all__ = ["DialogForm", "ThemedModelAdmin", "ThemedTabularInline"]
 Text = str | Promise
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What cannot be known is shown so, never as 0.
-UNKNOWN = "—"
-
 
 def display(description: Text, **options: Any) -> Callable[[F], F]:
     """A column of a list or a line of a page; options as of unfold's `display`."""
     decorate = themed_display(description=description, **options)
     return cast("Callable[[F], F]", decorate)
-
-
-def badge(text: object, tone: str = "grey") -> SafeString:
-    """A status in a word; tones: grey, blue, green, amber, red, teal."""
-    return format_html('<span class="scrm-badge scrm-{}">{}</span>', tone, text)
-
-
-def status_badge(subject: Model, tones: Mapping[str, str], *, field: str = "status") -> SafeString:
-    text = getattr(subject, f"get_{field}_display")()
-    return badge(text, tones.get(getattr(subject, field), "grey"))
 
 
 def refuse(request: HttpRequest, error: DomainError) -> None:
@@ -68,7 +53,7 @@ class EstimatingPaginator(Paginator[Any]):
     is_estimate = False
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         rows = self.object_list
         if not isinstance(rows, QuerySet):
             return len(rows)
@@ -158,6 +143,25 @@ def object_action(
                 "form_submit_text": label,
             },
         )(run)
+        return cast("F", decorated)
+
+    return decorate
+
+
+def object_link(
+    label: Text, *, permission: str = "view", icon: str | None = None
+) -> Callable[[F], F]:
+    """A button that leads to another page; the method returns its address."""
+
+    def decorate(find: F) -> F:
+        @wraps(find)
+        def run(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+            subject = model_admin.get_object(request, object_id)
+            if subject is None:
+                raise Http404
+            return HttpResponseRedirect(find(model_admin, request, subject))
+
+        decorated = themed_action(description=label, permissions=(permission,), icon=icon)(run)
         return cast("F", decorated)
 
     return decorate

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import cache
 
 from celery import current_app
 from django.db import Error, connection
@@ -10,7 +11,7 @@ from django.http import HttpRequest, JsonResponse
 
 logger = logging.getLogger(__name__)
 
-_BROKER_TIMEOUT = 2.0
+_BROKER_TIMEOUT = 2
 
 
 class _Missing(Exception):
@@ -42,12 +43,14 @@ def _state_of(check: Callable[[], None]) -> str:
     return "ok"
 
 
-def _check_database() -> None:
+def check_database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
-def _check_migrations() -> None:
+@cache
+def check_migrations() -> None:
+    # Cached once it is well: what has been applied stays so for as long as this code runs.
     try:
         executor = MigrationExecutor(connection)
     except Error:
@@ -57,13 +60,13 @@ def _check_migrations() -> None:
         raise _Missing(f"{len(waiting)} to apply: run `manage.py migrate`")
 
 
-def _check_broker() -> None:
-    with current_app.connection_for_write(connect_timeout=_BROKER_TIMEOUT) as broker:
+def check_broker(url: str | None = None) -> None:
+    with current_app.connection_for_write(url, connect_timeout=_BROKER_TIMEOUT) as broker:
         broker.ensure_connection(max_retries=1, interval_start=0, timeout=_BROKER_TIMEOUT)
 
 
 CHECKS: dict[str, Callable[[], None]] = {
-    "database": _check_database,
-    "migrations": _check_migrations,
-    "broker": _check_broker,
+    "database": check_database,
+    "migrations": check_migrations,
+    "broker": check_broker,
 }

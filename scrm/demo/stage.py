@@ -48,35 +48,43 @@ class Stage:
 @contextmanager
 def set_stage(population: Population, *, port: int, tell: Callable[[str], None]) -> Iterator[Stage]:
     """Run sandbox, web, worker and beat as processes of their own until the block ends."""
-    call_command("migrate", verbosity=0, interactive=False)
-    tell("database ready")
-    with _sandbox(population) as (sandbox, described):
+    tell("starting a sandbox of the WeCom API, the database, web, worker and beat")
+    with (
+        _sandbox_process(population) as process,
+        Supervisor(port=port or free_port()) as supervisor,
+    ):
+        described = _described(process)
         tell(f"sandbox of the WeCom API at {described['control_url']}")
         corp = _connect(described)
         password = _make_operator()
-        with Supervisor(port=port or free_port()) as supervisor:
-            supervisor.wait_ready()
-            tell(f"web, worker and beat are up at {supervisor.url}")
-            _point_callbacks(sandbox, f"{supervisor.url}/wecom/callback/{corp.corp_id}/")
-            yield Stage(corp, sandbox, supervisor, password)
+        supervisor.wait_ready()
+        tell(f"web, worker and beat are up at {supervisor.url}")
+        sandbox = SandboxRemote(described["control_url"])
+        _point_callbacks(sandbox, f"{supervisor.url}/wecom/callback/{corp.corp_id}/")
+        yield Stage(corp, sandbox, supervisor, password)
 
 
 @contextmanager
-def _sandbox(population: Population) -> Iterator[tuple[SandboxRemote, dict[str, str]]]:
+def _sandbox_process(population: Population) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "sandbox", "--json"]
-    options = {"port": free_port(), **vars(population)}
-    for name, value in options.items():
+    for name, value in {"port": free_port(), **vars(population)}.items():
         command += [f"--{name}", str(value)]
     # S603: our own interpreter and our own manage.py.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise StoryStuck("The sandbox did not start; run `manage.py sandbox` to see why.")
-            described = json.loads(line)
-            yield SandboxRemote(described["control_url"]), described
+            # While it makes its people, the database is brought up to date.
+            call_command("migrate", verbosity=0, interactive=False)
+            yield process
         finally:
             process.terminate()
+
+
+def _described(process: subprocess.Popen[str]) -> dict[str, str]:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise StoryStuck("The sandbox did not start; run `manage.py sandbox` to see why.")
+    described: dict[str, str] = json.loads(line)
+    return described
 
 
 def _connect(described: dict[str, str]) -> Corp:

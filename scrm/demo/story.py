@@ -17,12 +17,12 @@ from campaigns.actions.approval import submit_campaign
 from campaigns.actions.drafts import CampaignDraft, create_campaign
 from campaigns.actions.results import refresh_campaign, results_of
 from campaigns.models import Campaign
-from customers.actions.segments import save_segment
+from customers.actions.segments import create_segment
 from customers.actions.tagging import tag_customers
 from customers.models import Customer, Tag
+from groups.actions.sync import start_sync
 from scrm.audit.actions.recording import SYSTEM
 from scrm.channels.models import InboundEvent, Operation, Refresh
-from scrm.jobs.actions.running import start_job
 from scrm.jobs.models import Job
 from scrm.sandbox.remote import SandboxRemote
 from scrm.tenancy.models import Corp
@@ -59,7 +59,7 @@ class Story:
         return campaign
 
     def sync_everything(self) -> None:
-        job = start_job("sync", corp=self.corp, now=timezone.now())
+        job = start_sync(self.corp, now=timezone.now())
         self._wait(lambda: self._finished(job), what="the first sync", progress=job)
         customers = Customer.objects.for_corp(self.corp).live().count()
         self.tell(f"synced: {customers} customers with their staff, tags and groups")
@@ -81,7 +81,6 @@ class Story:
         tag_customers(
             Customer.objects.filter(pk=customer.pk),
             add=[tag],
-            remove=[],
             corp=self.corp,
             actor=SYSTEM,
             now=timezone.now(),
@@ -100,8 +99,8 @@ class Story:
                 {"field": "gender", "op": "in", "value": [0, 2]},
             ]
         }
-        segment = save_segment(
-            corp=self.corp, name="孕晚期与新生儿妈妈", rule=rule, actor=SYSTEM, now=now
+        segment = create_segment(
+            "孕晚期与新生儿妈妈", corp=self.corp, rule=rule, actor=SYSTEM, now=now
         )
         link = {
             "kind": "link",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("SCRM private traffic"),
     "SITE_HEADER": _("SCRM private traffic"),
-    "SITE_SUBHEADER": _("Customers, groups and campaigns of WeCom"),
+    "SITE_SUBHEADER": _("Customers of WeCom"),
     "SITE_SYMBOL": "forum",
     "SITE_URL": reverse_lazy("admin:index"),
     "SITE_FAVICONS": [
@@ -20,7 +20,7 @@ UNFOLD: dict[str, Any] = {
         }
     ],
     "SHOW_LANGUAGES": True,
-    "SHOW_HISTORY": True,
+    "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
@@ -45,6 +45,8 @@ UNFOLD: dict[str, Any] = {
         }
     },
 }
+
+FORMAT_MODULE_PATH = "scrm.common.formats"
 
 # A cell that begins with = + - @ would be run as a formula by whoever opens the file.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True

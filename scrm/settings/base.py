@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "scrm.channels",
     "scrm.sandbox",
     "scrm.operations",
+    "scrm.demo",
     "customers",
     "groups",
     "campaigns",
@@ -181,6 +182,19 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignKind": "campaigns.models.Campaign.Kind",
+        "CampaignStatus": "campaigns.models.Campaign.Status",
+        "FollowStatus": "customers.models.Follow.Status",
+        "GroupChatStatus": "groups.models.GroupChat.Status",
+        "InboundEventStatus": "scrm.channels.models.InboundEvent.Status",
+        "OperationStatus": "scrm.jobs.models.Job.Status",
+        "OutboxOperationStatus": "scrm.channels.models.Operation.Status",
+        "RecipientStatus": "campaigns.models.Recipient.Status",
+        "StaffStatus": "scrm.tenancy.models.Staff.Status",
+        "TagKind": "customers.models.TagKind",
+        "TaskStatus": "campaigns.models.Task.Status",
+    },
 }
 
 # --- The channel ------------------------------------------------------------------------------

@@ -100,6 +100,32 @@ class ScopedModelAdmin(ThemedModelAdmin[M]):
             field.widget.can_delete_related = field.widget.can_view_related = False
         return field
 
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: M | None = None,
+        change: bool = False,  # noqa: FBT001, FBT002 — Django's signature
+        **kwargs: Any,
+    ) -> Any:
+        """Forms that call actions need to know who asks, and for which corp."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.request, form.corp = request, self.corp_of(request, obj)
+        return form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = {"show_save_and_add_another": False, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def corp_of(self, request: HttpRequest, subject: M | None) -> Corp | None:
+        corp: Corp | None = getattr(subject, "corp", None)
+        return corp
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """The column of the corp is only worth its room when there are several."""
         columns = list(super().get_list_display(request))
@@ -121,7 +147,6 @@ class CorpFirstMixin:
     else that can be chosen depends on it.
     """
 
-    model: type[models.Model]
     opts: Any
     admin_site: Any
 
@@ -157,18 +182,6 @@ class CorpFirstMixin:
             "is_popup": IS_POPUP_VAR in request.GET,
         }
         return TemplateResponse(request, "admin/tenancy/choose_corp.html", context)
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Any = None,
-        change: bool = False,  # noqa: FBT001, FBT002 — Django's signature
-        **kwargs: Any,
-    ) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]
-        form.corp = self.corp_of(request, obj)
-        form.request = request
-        return form
 
 
 def rows_of(model: Any, request: HttpRequest) -> QuerySet[Any]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from scrm.common.api.problems import field_problems, sentence_of
-from scrm.common.errors import InvalidInput
+from scrm.common.errors import FieldProblem, InvalidInput
 
 MAX_BIGINT = 2**63 - 1
 MAX_INT = 2**31 - 1
@@ -23,15 +23,14 @@ class BodySerializer(serializers.Serializer[Any]):
             return super().to_internal_value(data)
         writable = {name for name, field in self.fields.items() if not field.read_only}
         problems: dict[str, Any] = {
-            str(name): [serializers.ErrorDetail(_("There is no such field."), code="unknown")]
+            str(name): [serializers.ErrorDetail(str(_("There is no such field.")), code="unknown")]
             for name in data
             if name not in writable
         }
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            assert isinstance(error.detail, dict)
-            problems |= error.detail
+            problems |= cast(dict[str, Any], error.detail)
         else:
             if not problems:
                 return value
@@ -89,3 +88,8 @@ def parse_moment(value: Any) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment
+
+
+def unknown_id(path: str, message: str) -> InvalidInput:
+    """The refusal of an id in a body or a filter that names nothing of this corp."""
+    return InvalidInput(f"{path}: {message}", errors=(FieldProblem(path, "unknown", message),))

@@ -51,34 +51,39 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    errors = ProblemErrorSerializer(many=True)
+    # DRF takes fields out of the class: the property of the same name stays what it was.
+    errors = ProblemErrorSerializer(many=True)  # type: ignore[assignment]
     request_id = serializers.CharField()
 
 
 class ApiSchema(AutoSchema):
     """Names operations by resource and action, and adds what every one of them has."""
 
+    @property
+    def _action(self) -> str:
+        return str(getattr(self.view, "action", self.method.lower()))
+
     def get_operation_id(self) -> str:
         resource = self._tokenize_path()[0].replace("-", "_")
-        return f"{resource}_{getattr(self.view, 'action', self.method.lower())}"
+        return f"{resource}_{self._action}"
 
-    def get_description(self) -> str:
-        scope = getattr(self.view, "required_scope", "")
-        action = getattr(self.view, self.view.action)
-        text = " ".join((action.__doc__ or "").split())
-        return f"{text}\n\nScope: `{scope}`".strip()
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular calls it
+        action = getattr(self.view, self._action)
+        return " ".join((action.__doc__ or type(self.view).__doc__ or "").split())
 
     def get_override_parameters(self) -> list[Any]:
         parameters: list[Any] = list(RATE_HEADERS)
         if self.method in _WRITING:
             parameters.append(IDEMPOTENCY_KEY)
-        if self.view.action in getattr(self.view, "dry_run_actions", ()):
+        if self._action in getattr(self.view, "dry_run_actions", ()):
             parameters.append(DRY_RUN)
+        if shape := getattr(self.view, "parameters", {}).get(self._action):
+            parameters.append(shape)
         return parameters
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        bodies["default"] = self._get_response_for_code(
+        bodies["default"] = self._get_response_for_code(  # type: ignore[no-untyped-call]
             ProblemSerializer, "default", media_types=["application/problem+json"]
         )
         return bodies

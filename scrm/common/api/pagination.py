@@ -16,18 +16,19 @@ PARAMETERS = frozenset({"limit", "cursor"})
 
 
 class CursorPages(BasePagination):
-    """`?limit=` and an opaque `?cursor=` over ids; views set `newest_first` to turn the order."""
+    """`?limit=` and an opaque `?cursor=` over ids; views turn the order of their list by `newest_first`."""
 
     default_limit = 50
     max_limit = 200
 
-    def paginate_queryset(
+    def paginate_queryset(  # type: ignore[override]  # there is no cursor in a plain list
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any]:
         limit = self._limit(request)
-        newest_first = getattr(view, "newest_first", False)
+        action = getattr(view, "action", "list")
+        newest_first = action == "list" and getattr(view, "newest_first", False)
         # Signed, so that a cursor is what we gave out for this very list, or nothing.
-        signer = Signer(salt=f"cursor:{type(view).__name__}:{getattr(view, 'action', '')}")
+        signer = Signer(salt=f"cursor:{type(view).__name__}:{action}")
         if (after := self._position(request, signer)) is not None:
             queryset = queryset.filter(**{"id__lt" if newest_first else "id__gt": after})
         rows = list(queryset.order_by("-id" if newest_first else "id")[: limit + 1])

@@ -58,6 +58,8 @@ def plain_problem(request: HttpRequest, problem: Problem) -> JsonResponse:
         status=problem.status,
         headers=problem.headers,
         content_type=CONTENT_TYPE,
+        # As DRF renders: whoever answers, the same problem is the same bytes.
+        json_dumps_params={"separators": (",", ":"), "ensure_ascii": False},
     )
 
 
@@ -84,15 +86,7 @@ def problem_of(exception: Exception) -> Problem:
         return Problem(exception.status_code, "invalid", sentence_of(errors), errors)
     if isinstance(exception, exceptions.APIException):
         return _framework_problem(exception)
-    if isinstance(exception, Http404):
-        return not_found()
-    if isinstance(exception, PermissionDenied):
-        return Problem(403, "permission_denied", _("This is not allowed."))
-    if isinstance(exception, RequestDataTooBig):
-        return Problem(413, "too_large", _("The body is too large."))
-    if isinstance(exception, (SuspiciousOperation, BadRequest)):
-        return Problem(400, "bad_request", _("The request is malformed."))
-    return server_failure()
+    return _django_problem(exception)
 
 
 def not_found() -> Problem:
@@ -142,11 +136,23 @@ def _domain_problem(error: DomainError) -> Problem:
     return Problem(error.status, error.code, error.detail, error.errors, headers)
 
 
+def _django_problem(error: Exception) -> Problem:
+    if isinstance(error, Http404):
+        return not_found()
+    if isinstance(error, PermissionDenied):
+        return Problem(403, "permission_denied", _("This is not allowed."))
+    if isinstance(error, RequestDataTooBig):
+        return Problem(413, "too_large", _("The body is too large."))
+    if isinstance(error, (SuspiciousOperation, BadRequest)):
+        return Problem(400, "bad_request", _("The request is malformed."))
+    return server_failure()
+
+
 def _framework_problem(error: exceptions.APIException) -> Problem:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if isinstance(error, exceptions.NotFound):
         return not_found()
-    code = error.default_code if isinstance(error.detail, (dict, list)) else error.detail.code
+    code = getattr(error.detail, "code", None) or error.default_code
     return Problem(error.status_code, code, str(error.detail), headers=headers)

@@ -4,9 +4,9 @@
 subject of a detail route is looked up before the body and the parameters are read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django_filters.rest_framework import FilterSet
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
@@ -23,14 +24,16 @@ from rest_framework.viewsets import GenericViewSet
 
 from scrm.audit.actions.recording import Actor
 from scrm.common.api import pagination
-from scrm.common.api.bodies import BodySerializer
-from scrm.common.api.openapi import ApiSchema
+from scrm.common.api.bodies import BodySerializer, EmptyBody
 from scrm.common.api.parsers import AlwaysJSON, StrictJSONParser
 from scrm.common.errors import DomainError
 from scrm.common.models import CorpQuerySet
 from scrm.tenancy.actions.rate_limits import Allowance, Rate, count_call, parse_rate
 from scrm.tenancy.api.idempotency import answer_once, is_idempotent
+from scrm.tenancy.api.openapi import KeyedSchema
 from scrm.tenancy.models import ApiKey, Corp
+
+T = TypeVar("T")
 
 _READING = frozenset({"GET", "HEAD"})
 
@@ -49,21 +52,24 @@ class CorpViewSet(GenericViewSet[Any]):
     """What a key may see and do with one kind of object of its corp.
 
     Subclasses name their `area`; `scopes` says which actions need another scope than
-    `<area>:read` for GET and `<area>:write` for the rest. `parameters` names the query parameters
-    of an action; any other is refused, because a misspelt filter would show everybody.
+    `<area>:read` for GET and `<area>:write` for the rest. `parameters` says which query parameters
+    an action reads besides filters and pages; any other is refused, because a misspelt filter
+    would show everybody.
     """
 
     area: ClassVar[str]
-    scopes: ClassVar[Mapping[str, str]] = {}
-    parameters: ClassVar[Mapping[str, frozenset[str]]] = {}
+    scopes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    parameters: ClassVar[Mapping[str, type[BodySerializer]]] = {}
     dry_run_actions: ClassVar[frozenset[str]] = frozenset()
     paged_actions: ClassVar[frozenset[str]] = frozenset({"list"})
+    filterset_class: type[FilterSet] | None = None
     newest_first = False
     lookup_value_regex = "[^/]+"
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     content_negotiation_class = AlwaysJSON
     parser_classes = [StrictJSONParser]
     metadata_class = None
-    schema = ApiSchema()
+    schema = KeyedSchema()
 
     now: datetime
     allowance: Allowance | None = None
@@ -82,22 +88,28 @@ class CorpViewSet(GenericViewSet[Any]):
         return Actor.of_key(self.api_key)
 
     @property
-    def required_scope(self) -> str:
-        """The scope of the call; "" for a method that does not exist (405 follows)."""
+    def required_scopes(self) -> tuple[str, ...]:
+        """Any of these opens the call; none are asked for a method there is not (405 follows)."""
         if not self.action or self.action == "metadata":
-            return ""
+            return ()
         right = "read" if self.request.method in _READING else "write"
-        return self.scopes.get(self.action, f"{self.area}:{right}")
+        return self.scopes.get(self.action, (f"{self.area}:{right}",))
+
+    @property
+    def _is_described(self) -> bool:
+        # drf-spectacular looks at views without a request, and so without a key.
+        return getattr(self, "swagger_fake_view", False)
 
     @property
     def is_dry_run(self) -> bool:
         is_possible = self.action in self.dry_run_actions
         return is_possible and self.request.query_params.get("dry_run") == "true"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         self.args, self.kwargs, self.now = args, kwargs, timezone.now()
         self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
+        response: HttpResponseBase
         try:
             self.initial(self.request, *args, **kwargs)
             if self.action and is_idempotent(self.request):
@@ -118,20 +130,18 @@ class CorpViewSet(GenericViewSet[Any]):
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        response = super().finalize_response(request, response, *args, **kwargs)
+    ) -> Response:
+        finalized = super().finalize_response(request, response, *args, **kwargs)
+        finalized.headers["Cache-Control"] = "no-store"
         if self.allowance:
-            response.headers["RateLimit-Limit"] = str(self.allowance.limit)
-            response.headers["RateLimit-Remaining"] = str(self.allowance.remaining)
-            response.headers["RateLimit-Reset"] = str(self.allowance.reset)
-        return response
+            finalized.headers["RateLimit-Limit"] = str(self.allowance.limit)
+            finalized.headers["RateLimit-Remaining"] = str(self.allowance.remaining)
+            finalized.headers["RateLimit-Reset"] = str(self.allowance.reset)
+        return finalized
 
     def get_queryset(self) -> QuerySet[Any]:
-        rows = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False):
-            return rows.none()
-        assert isinstance(rows, CorpQuerySet)
-        return rows.for_corp(self.corp)
+        rows = cast("CorpQuerySet[Any]", super().get_queryset())
+        return rows.none() if self._is_described else rows.for_corp(self.corp)
 
     def get_object(self) -> Any:
         """The object of the path, looked up once; 404 when it is another corp's or nothing."""
@@ -152,16 +162,39 @@ class CorpViewSet(GenericViewSet[Any]):
         context = self.get_serializer_context()
         return shape(data=self.request.data, context=context, **kwargs).checked()
 
+    def do_without_body(self, act: Callable[[], T]) -> T:
+        """Do an act that takes no body; a wrong state (409) is told before a wrong body (422)."""
+        with transaction.atomic():
+            outcome = act()
+            self.read_body(EmptyBody)
+        return outcome
+
+    def read_parameters(self) -> dict[str, Any]:
+        """The checked query parameters of the action; 400 names those that are wrong."""
+        shape = self._parameter_shape()
+        given = self.request.query_params
+        known = [str(name) for name in shape().fields]
+        parameters = shape(data={name: given[name] for name in known if name in given})
+        parameters.is_valid(raise_exception=True)
+        return dict(parameters.validated_data)
+
     def check_parameters(self) -> None:
-        known = set(self.parameters.get(self.action, ()))
+        known = set(self._parameter_shape()().fields)
         known |= {"dry_run"} if self.action in self.dry_run_actions else set()
         known |= pagination.PARAMETERS if self.action in self.paged_actions else set()
+        if self.action == "list" and self.filterset_class:
+            known |= set(self.filterset_class.base_filters)
         given = self.request.query_params
         message = _("This call has no such parameter.")
         problems = {
             name: [ErrorDetail(message, code="unknown_parameter")]
             for name in given
             if name not in known
+        }
+        problems |= {
+            name: [ErrorDetail(_("This parameter has no value."), code="empty")]
+            for name, value in given.items()
+            if not value and name in known
         }
         if "dry_run" in known and given.get("dry_run", "true") not in {"true", "false"}:
             problems["dry_run"] = [ErrorDetail(_("dry_run is true or false."), code="invalid")]
@@ -171,12 +204,14 @@ class CorpViewSet(GenericViewSet[Any]):
     def answer_page(self, rows: QuerySet[Any]) -> Response:
         """One page of `rows` through the serializer of the action."""
         page = self.paginate_queryset(rows)
-        assert page is not None
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    def _work(self) -> HttpResponseBase:
+    def _parameter_shape(self) -> type[BodySerializer]:
+        return self.parameters.get(str(self.action), EmptyBody)
+
+    def _work(self) -> Response:
         method = str(self.request.method).lower()
-        handler = getattr(self, method, self.http_method_not_allowed)
+        handler: Callable[..., Response] = getattr(self, method, self.http_method_not_allowed)
         if not self.action:
             handler = self.http_method_not_allowed
         self.resolve_subject()

@@ -3,11 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.db import transaction
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,7 +28,7 @@ METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NOT_KEPT = frozenset({401, 403, 429})
 _MAX_PATH = 512
 
-Work = Callable[[], HttpResponseBase]
+Work = Callable[[], Response]
 
 
 class BadIdempotencyKey(DomainError):
@@ -41,7 +40,7 @@ def is_idempotent(request: Request) -> bool:
     return request.method in METHODS and HEADER in request.headers
 
 
-def answer_once(view: "CorpViewSet", work: Work) -> HttpResponseBase:
+def answer_once(view: "CorpViewSet", work: Work) -> Response | HttpResponse:
     """Do the work of the view, or repeat the answer that was given when it was done."""
     try:
         identity = _identity_of(view.request)
@@ -50,7 +49,7 @@ def answer_once(view: "CorpViewSet", work: Work) -> HttpResponseBase:
         # What does not exist is 404 before anything else is wrong.
         view.resolve_subject()
         raise
-    return _replay(call) if call.status is not None else _answer_first(view, work, call)
+    return _answer_first(view, work, call) if call.status is None else _replay(call)
 
 
 def _answer_first(view: "CorpViewSet", work: Work, call: IdempotentCall) -> Response:
@@ -81,13 +80,10 @@ def _attempt(view: "CorpViewSet", work: Work) -> Response:
             response = work()
     except Exception as error:  # noqa: BLE001 — refusals are answers too, and kept like others
         response = view.handle_exception(error)
-    finalized = view.finalize_response(view.request, response)
-    assert isinstance(finalized, Response)
-    return finalized.render()
+    return cast("Response", view.finalize_response(view.request, response).render())
 
 
 def _replay(call: IdempotentCall) -> HttpResponse:
-    assert call.status is not None
     response = HttpResponse(bytes(call.body), status=call.status)
     if call.content_type:
         response.headers["Content-Type"] = call.content_type

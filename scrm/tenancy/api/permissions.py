@@ -1,15 +1,18 @@
 """What a key may do: the scope that an endpoint asks for."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from scrm.common.errors import DomainError
 from scrm.tenancy.models import ApiKey
+
+if TYPE_CHECKING:
+    # Imported at run time it would be a circle: DRF loads this module while it loads its views.
+    from rest_framework.views import APIView
 
 
 class MissingScope(DomainError):
@@ -18,16 +21,16 @@ class MissingScope(DomainError):
 
 
 class HasScope(BasePermission):
-    """Ask the view for `required_scope`; a view that names none is closed."""
+    """Ask the view for `required_scopes`, any of which will do; a view without is closed."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         key = request.auth
         if not isinstance(key, ApiKey):
             raise NotAuthenticated(_("Send a key: Authorization: Bearer <key>."))
-        scope = getattr(view, "required_scope", None)
-        if scope is None:
+        scopes: tuple[str, ...] | None = getattr(view, "required_scopes", None)
+        if scopes is None:
             return False
-        if scope and not key.allows(scope):
-            message = _("This key lacks the scope %(scope)s.") % {"scope": scope}
-            raise MissingScope(message)
+        if scopes and not any(key.allows(scope) for scope in scopes):
+            message = _("This key lacks the scope %(scopes)s.")
+            raise MissingScope(message % {"scopes": " / ".join(scopes)})
         return True

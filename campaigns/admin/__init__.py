@@ -1,0 +1,5 @@
+"""Campaigns: written, checked, let go, watched."""
+
+from campaigns.admin import campaigns, recipients
+
+__all__ = ["campaigns", "recipients"]

@@ -1,0 +1,150 @@
+"""Writing a campaign down: what is said, to whom, by whom, when."""
+
+import json
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminSelect2MultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from campaigns.actions.content import ATTACHMENT_FIELDS, MAX_ATTACHMENTS, TEXT_BYTES
+from campaigns.actions.drafts import CampaignDraft, create_campaign, update_campaign
+from campaigns.models import Campaign
+from customers.models import Segment
+from scrm.audit.actions.recording import Actor
+from scrm.common.admin_forms import ActionModelForm
+from scrm.tenancy.models import Staff
+from scrm.tenancy.scoped_admin import rows_of
+
+KIND_WORDS: dict[str, Any] = {
+    "link": _("link"),
+    "image": _("picture"),
+    "miniprogram": _("mini-program"),
+    "video": _("video"),
+    "file": _("file"),
+}
+FIELD_WORDS: dict[str, Any] = {
+    "title": _("title"),
+    "url": _("address"),
+    "desc": _("description"),
+    "picurl": _("address of the cover picture"),
+    "media_id": _("media_id"),
+    "pic_url": _("address of the picture"),
+    "pic_media_id": _("media_id of the cover"),
+    "appid": _("appid"),
+    "page": _("page"),
+}
+
+
+class DraftForm(ActionModelForm[Campaign]):
+    senders = forms.ModelMultipleChoiceField(
+        label=_("named staff"),
+        queryset=Staff.objects.none(),
+        required=False,
+        widget=UnfoldAdminSelect2MultipleWidget(),
+    )
+
+    class Meta:
+        model = Campaign
+        fields = (
+            "name", "content", "attachments", "segment", "sender_policy", "senders", "send_at",
+        )  # fmt: skip
+        widgets = {
+            "name": UnfoldAdminTextInputWidget,
+            "content": forms.Textarea(
+                attrs={"rows": 9, "class": "scrm-in wide", "x-model": "text", "x-ref": "text"}
+            ),
+            "attachments": forms.HiddenInput(attrs={"x-ref": "attachments"}),
+            "segment": UnfoldAdminSelectWidget(attrs={"x-model": "segment"}),
+            "sender_policy": forms.RadioSelect,
+            "send_at": UnfoldAdminSplitDateTimeWidget,
+        }
+
+    places: ClassVar[dict[str, str]] = {"segment_id": "segment"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        segments = rows_of(Segment, self.request).filter(corp=self.corp).order_by("name")
+        staff = rows_of(Staff, self.request).filter(corp=self.corp).employed()  # type: ignore[attr-defined]
+        self.fields["segment"].queryset = segments  # type: ignore[attr-defined]
+        self.fields["segment"].empty_label = _t("choose a segment")  # type: ignore[attr-defined]
+        self.fields["senders"].queryset = staff.order_by("name", "pk")  # type: ignore[attr-defined]
+        self.fields["attachments"].required = False
+        policies = self.fields["sender_policy"]
+        policies.choices = Campaign.SenderPolicy.choices  # type: ignore[attr-defined]
+
+    def clean_attachments(self) -> list[Any]:
+        given = self.cleaned_data["attachments"] or []
+        if not isinstance(given, list):
+            raise ValidationError(_t("Attachments must be a list."))
+        # Fields that were left empty are not said at all.
+        return [
+            {name: value for name, value in each.items() if value != ""} if isinstance(each, dict) else each
+            for each in given
+        ]  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("sender_policy") != Campaign.SenderPolicy.NAMED:
+            # Names that were chosen before the policy was changed mean nothing.
+            cleaned["senders"] = []
+        return cleaned
+
+    def act(self) -> Campaign:
+        actor, now = Actor.of_user(self.request.user), timezone.now()
+        changes = self._written()
+        if self.instance.pk:
+            campaign = Campaign.objects.get(pk=self.instance.pk)
+            return update_campaign(campaign, changes=changes, actor=actor, now=now)
+        draft = CampaignDraft(**changes)
+        return create_campaign(self.corp, draft=draft, actor=actor, now=now)
+
+    def composer(self) -> dict[str, Any]:
+        """What the composer's script has to know."""
+        given = self["attachments"].value()
+        attachments = json.loads(given) if isinstance(given, str) and given else given
+        return {
+            "limit": TEXT_BYTES,
+            "most": MAX_ATTACHMENTS,
+            "attachments": attachments if isinstance(attachments, list) else [],
+            "kinds": [
+                {
+                    "kind": kind,
+                    "words": str(KIND_WORDS[kind]),
+                    "fields": [
+                        {"name": name, "words": str(FIELD_WORDS[name]), "required": required}
+                        for name, (required, _limit) in fields.items()
+                    ],
+                }
+                for kind, fields in ATTACHMENT_FIELDS.items()
+            ],
+            "problems": [
+                {"path": each.path, "message": each.message}
+                for each in self.problems
+                if each.path.startswith("/attachments")
+            ],
+            "text": self["content"].value() or "",
+            "segment": str(self["segment"].value() or ""),
+            "policy": self["sender_policy"].value(),
+        }
+
+    def _written(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        segment = cleaned["segment"]
+        written = {name: cleaned[name] for name in ("name", "content", "attachments", "send_at")}
+        written["sender_policy"] = cleaned["sender_policy"]
+        written["senders"] = [staff.userid for staff in cleaned["senders"]]
+        # A campaign a brand made with a list of customers keeps its list until a segment is chosen.
+        if segment is not None:
+            written |= {"segment_id": segment.pk, "external_userids": None}
+        elif self.instance.external_userids is None:
+            written["segment_id"] = None
+        return written

@@ -1,0 +1,104 @@
+"""What single events say of a follow: it began, or it ended.
+
+Events may arrive late and in any order. A follow remembers when it began or ended on the
+platform's clock, and news that is older than that changes nothing.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from customers.actions.derived import derive
+from customers.actions.directory import resolve_staff
+from customers.actions.sightings import note_sightings
+from customers.models import Customer, Follow
+from scrm.tenancy.models import Corp
+
+_ENDED_BY_EVENT = {
+    Follow.Status.DELETED_BY_CUSTOMER,
+    Follow.Status.DELETED_BY_STAFF,
+    Follow.Status.TRANSFERRED,
+}
+
+
+@transaction.atomic
+def add_follow(
+    userid: str,
+    external_userid: str,
+    *,
+    corp: Corp,
+    happened_at: datetime,
+    now: datetime,
+    state: str = "",
+) -> Follow:
+    """Note that a customer was added, before the platform has been asked who it is."""
+    follow, is_new = _find_or_make(userid, external_userid, corp=corp, at=happened_at, now=now)
+    if not is_new and _is_news(follow, happened_at):
+        follow.status, follow.ended_at = Follow.Status.LIVE, None
+        follow.added_at = happened_at
+        is_new = True
+    if is_new:
+        follow.state = state
+        follow.save(update_fields=["status", "ended_at", "added_at", "state"])
+        derive([follow.customer_id], changed=[follow.customer_id], now=now)
+    note_sightings([(follow.staff_id, external_userid)], corp=corp)
+    return follow
+
+
+@transaction.atomic
+def end_follow(
+    userid: str,
+    external_userid: str,
+    *,
+    corp: Corp,
+    status: Follow.Status,
+    happened_at: datetime,
+    now: datetime,
+) -> Follow:
+    """Note that one side ended the relation.
+
+    Kept for pairs we do not know, too: the news that it began may still be on its way.
+    """
+    follow, _ = _find_or_make(userid, external_userid, corp=corp, at=happened_at, now=now)
+    if happened_at >= follow.added_at:
+        follow.status = _reason(follow, status)
+        follow.ended_at = max(happened_at, follow.ended_at or happened_at)
+        follow.is_owner = False
+        follow.save(update_fields=["status", "ended_at", "is_owner"])
+        derive([follow.customer_id], changed=[follow.customer_id], now=now)
+    return follow
+
+
+def _find_or_make(
+    userid: str, external_userid: str, *, corp: Corp, at: datetime, now: datetime
+) -> tuple[Follow, bool]:
+    staff = resolve_staff([userid], corp=corp)
+    customer, _ = Customer.objects.get_or_create(
+        corp=corp,
+        external_userid=external_userid,
+        defaults={"created_at": now, "updated_at": now},
+    )
+    # Before anything is read: a page of the same customer may be on its way (`apply_relations`).
+    Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+    return Follow.objects.get_or_create(
+        corp=corp,
+        customer=customer,
+        staff_id=staff[userid],
+        defaults={"added_at": at},
+    )
+
+
+def _is_news(follow: Follow, happened_at: datetime) -> bool:
+    """Whether an addition at this time is later than what we know of the follow."""
+    if follow.status in _ENDED_BY_EVENT:
+        return follow.ended_at is None or happened_at >= follow.ended_at
+    # A live one may have ended and begun again unseen; one that a sync missed ended on our
+    # clock, not on the platform's, and only its beginning can be compared.
+    return happened_at > follow.added_at
+
+
+def _reason(follow: Follow, told: Follow.Status) -> Follow.Status:
+    """The first reason stays, but what the customer did outweighs all: the platform hides it."""
+    if follow.status not in _ENDED_BY_EVENT or told == Follow.Status.DELETED_BY_CUSTOMER:
+        return told
+    return Follow.Status(follow.status)

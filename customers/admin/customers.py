@@ -1,0 +1,263 @@
+"""Customers: found, looked at from all sides, tagged, moved, exported."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from import_export.formats.base_formats import CSV, XLSX
+
+from customers.actions.blocking import block_customer, unblock_customer
+from customers.admin.exports import MOST_ROWS, CustomerResource
+from customers.admin.filters import (
+    LostSinceFilter,
+    StaffFilter,
+    StageFilter,
+    StateFilter,
+    TagFilter,
+)
+from customers.admin.pieces import (
+    attach_followers,
+    attach_tags,
+    chips,
+    names_of,
+    person,
+    standing_of,
+)
+from customers.admin.portrait import portrait_of
+from customers.admin.together import set_stage_together, tag_together
+from customers.models import Customer, Follow
+from scrm.audit.actions.recording import Actor, record
+from scrm.common.admin import (
+    DialogForm,
+    ReadOnlyMixin,
+    display,
+    object_action,
+    object_link,
+)
+from scrm.common.admin_filters import DayRangeFilter
+from scrm.common.badges import badge
+from scrm.tenancy.models import Corp
+from scrm.tenancy.scoped_admin import ScopedModelAdmin, scope_for
+
+if TYPE_CHECKING:
+
+    class ExportMixin: ...
+else:
+    from import_export.admin import ExportMixin
+    from unfold.contrib.import_export.forms import SelectableFieldsExportForm
+
+
+class CustomerChangeList(ChangeList):
+    """Adds tags and followers to the rows of one page, whatever their number."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        customers = list(self.result_list)
+        attach_tags(customers)
+        attach_followers(customers)
+        self.result_list = customers
+
+
+@admin.register(Customer)
+class CustomerAdmin(ReadOnlyMixin, ExportMixin, ScopedModelAdmin[Customer]):
+    empty_hint = _(
+        "Customers come from WeCom: open the corp and choose «Sync now»; later ones arrive by callback."
+    )
+    list_display = (
+        "who",
+        "sex",
+        "standing",
+        "stage_badge",
+        "tags",
+        "followed_by",
+        "added_at",
+        "corp",
+    )
+    list_filter = (
+        StateFilter, TagFilter, StageFilter, StaffFilter, ("added_at", DayRangeFilter), LostSinceFilter,
+    )  # fmt: skip
+    list_select_related = ("corp", "stage")
+    search_fields = ("name", "external_userid")
+    search_help_text = _("Search by name, remark or external id.")
+    ordering = ("-added_at", "-id")
+    sortable_by = ("added_at",)
+    actions = ("tag_chosen", "set_stage_of_chosen", "block_chosen", "unblock_chosen")
+    actions_detail = ("open_tagging", "open_stage", "block", "unblock")
+    fieldsets = ()
+    change_form_outer_before_template = "admin/customers/portrait.html"
+    resource_classes = (CustomerResource,)
+    formats = (CSV, XLSX)
+    # Excel takes a file without this mark for the local eight-bit code page.
+    to_encoding = "utf-8-sig"
+    if not TYPE_CHECKING:
+        export_form_class = SelectableFieldsExportForm
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CustomerChangeList
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:pk>/tags/", wrap(self.tags_view), name="customers_customer_tags"),
+            path("<int:pk>/stage/", wrap(self.stage_view), name="customers_customer_stage"),
+            *super().get_urls(),
+        ]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
+    ) -> tuple[QuerySet[Customer], bool]:
+        """By name, remark or exact id; a remark is any member of staff's, once."""
+        words = search_term.strip()
+        if not words:
+            return queryset, False
+        remarked = Follow.objects.filter(customer=OuterRef("pk"), remark__icontains=words)
+        found = Q(name__icontains=words) | Q(external_userid=words) | Exists(remarked)
+        return queryset.filter(found), False
+
+    # What may be done; editing the rows themselves is never one of these.
+    def has_tend_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("customers.change_customer")
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return self.has_tend_permission(request)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        customer = self.get_object(request, str(object_id))
+        hidden = "block" if customer and customer.is_blocked else "unblock"
+        actions = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        return [each for each in actions if each.action_name != f"customers_customer_{hidden}"]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        customer = self.get_object(request, object_id)
+        context = {"title": "", "subtitle": "", **(extra_context or {})}
+        if customer is not None and self.has_view_permission(request, customer):
+            context |= {
+                "title": str(customer),
+                "portrait": portrait_of(customer, scope_for(request)),
+            }
+        return super().change_view(request, object_id, form_url, context)
+
+    @admin.action(description=_("Add or take tags …"), permissions=["tend"])
+    def tag_chosen(self, request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponse | None:
+        return tag_together(self, request, queryset, action="tag_chosen")
+
+    @admin.action(description=_("Set the stage …"), permissions=["tend"])
+    def set_stage_of_chosen(
+        self, request: HttpRequest, queryset: QuerySet[Customer]
+    ) -> HttpResponse | None:
+        return set_stage_together(self, request, queryset, action="set_stage_of_chosen")
+
+    @admin.action(description=_("Never write to them"), permissions=["tend"])
+    def block_chosen(self, request: HttpRequest, queryset: QuerySet[Customer]) -> None:
+        done = self._each(request, queryset, block_customer)
+        self.message_user(
+            request, _t("%(count)d customers will get no more messages.") % {"count": done}
+        )
+
+    @admin.action(description=_("Allow messages again"), permissions=["tend"])
+    def unblock_chosen(self, request: HttpRequest, queryset: QuerySet[Customer]) -> None:
+        done = self._each(request, queryset, unblock_customer)
+        self.message_user(
+            request, _t("%(count)d customers may get messages again.") % {"count": done}
+        )
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Customer], act: Any) -> int:
+        now, actor = timezone.now(), Actor.of_user(request.user)
+        chosen = queryset.select_related("corp").order_by("pk")
+        return sum(act(each, actor=actor, now=now) for each in chosen.iterator(chunk_size=500))
+
+    @object_link(_("Tags"), permission="tend", icon="sell")
+    def open_tagging(self, request: HttpRequest, customer: Customer) -> str:
+        return reverse("admin:customers_customer_tags", args=[customer.pk])
+
+    @object_link(_("Stage"), permission="tend", icon="timeline")
+    def open_stage(self, request: HttpRequest, customer: Customer) -> str:
+        return reverse("admin:customers_customer_stage", args=[customer.pk])
+
+    @object_action(
+        _("Never write to"),
+        explanation=_("No campaign will include this customer until you allow it again."),
+        permission="tend",
+        icon="block",
+    )
+    def block(self, request: HttpRequest, customer: Customer, form: DialogForm) -> None:
+        block_customer(customer, actor=Actor.of_user(request.user), now=timezone.now())
+        self.message_user(request, _t("This customer will get no more messages."))
+
+    @object_action(
+        _("Allow messages again"),
+        explanation=_("Campaigns will include this customer again."),
+        permission="tend",
+        icon="check_circle",
+    )
+    def unblock(self, request: HttpRequest, customer: Customer, form: DialogForm) -> None:
+        unblock_customer(customer, actor=Actor.of_user(request.user), now=timezone.now())
+        self.message_user(request, _t("This customer may get messages again."))
+
+    def tags_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return tag_together(self, request, self._one_or_404(request, pk))
+
+    def stage_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return set_stage_together(self, request, self._one_or_404(request, pk))
+
+    def _one_or_404(self, request: HttpRequest, pk: int) -> QuerySet[Customer]:
+        one = self.get_queryset(request).filter(pk=pk)
+        if not one.exists():
+            raise Http404
+        return one
+
+    def get_export_data(
+        self, file_format: Any, request: HttpRequest, queryset: QuerySet[Customer], **kwargs: Any
+    ) -> Any:
+        """Make the file, and write down who took how many customers out under which filter."""
+        data = super().get_export_data(file_format, request, queryset, **kwargs)  # type: ignore[misc]
+        count = min(queryset.count(), MOST_ROWS)
+        corps = Corp.objects.filter(pk__in=queryset.order_by().values("corp"))
+        for corp in corps:
+            record(
+                "customers.exported",
+                actor=Actor.of_user(request.user),
+                corp=corp,
+                subject=corp,
+                now=timezone.now(),
+                data={"rows": count, "filter": request.GET.urlencode()},
+            )
+        return data
+
+    @display(_("customer"))
+    def who(self, customer: Customer) -> SafeString:
+        note = customer.company or customer.get_type_display()
+        return person(str(customer), note, seed=customer.external_userid)
+
+    @display(_("gender"))
+    def sex(self, customer: Customer) -> str:
+        return customer.get_gender_display() if customer.gender else "—"
+
+    @display(_("status"))
+    def standing(self, customer: Customer) -> SafeString:
+        return standing_of(customer)
+
+    @display(_("stage"))
+    def stage_badge(self, customer: Customer) -> SafeString | str:
+        return badge(customer.stage.name, "teal") if customer.stage else "—"
+
+    @display(_("tags"))
+    def tags(self, customer: Customer) -> SafeString | str:
+        return chips(customer.shown_tags)  # type: ignore[attr-defined]
+
+    @display(_("followed by"))
+    def followed_by(self, customer: Customer) -> str:
+        return names_of(customer.followers)  # type: ignore[attr-defined]

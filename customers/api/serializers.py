@@ -1,0 +1,183 @@
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from customers.models import Customer, Follow, Segment, Tag, TagGroup, TagKind
+from scrm.common.api.bodies import MAX_INT, BodySerializer, IdField
+from scrm.tenancy.models import Staff
+
+MAX_LOOKUP = 100
+MAX_BATCH = 500
+
+
+class StaffSerializer(serializers.ModelSerializer[Any]):
+    departments = serializers.SerializerMethodField()
+    customer_count = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Staff
+        fields = ["userid", "name", "departments", "status", "customer_count"]
+
+    def get_departments(self, staff: Staff) -> list[int]:
+        return sorted(
+            department.department_id
+            for department in staff.departments.all()
+            if department.deleted_at is None
+        )
+
+
+class CarriedTagSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=TagKind.choices)
+
+
+class FollowSerializer(serializers.Serializer[Any]):
+    userid = serializers.CharField()
+    remark = serializers.CharField()
+    state = serializers.CharField()
+    status = serializers.ChoiceField(choices=Follow.Status.choices)
+    added_at = serializers.DateTimeField()
+    tags = CarriedTagSerializer(many=True)
+
+
+class CustomerSerializer(serializers.Serializer[Any]):
+    external_userid = serializers.CharField()
+    unionid = serializers.CharField()
+    name = serializers.CharField()
+    type = serializers.ChoiceField(choices=Customer.Type.choices)
+    gender = serializers.ChoiceField(choices=Customer.Gender.choices)
+    stage = serializers.CharField(allow_null=True)
+    tags = CarriedTagSerializer(many=True)
+    follows = FollowSerializer(many=True)
+    attributes = serializers.DictField()
+    added_at = serializers.DateTimeField(allow_null=True)
+    last_interaction_at = serializers.DateTimeField(allow_null=True)
+
+
+class CustomerChange(BodySerializer):
+    stage = serializers.CharField(max_length=32, allow_null=True, required=False)
+    attributes = serializers.DictField(
+        required=False,
+        help_text="Merged into what is there; null takes a key away (RFC 7396).",
+    )
+
+
+class CustomerLookup(BodySerializer):
+    external_userids = serializers.ListField(
+        child=serializers.CharField(max_length=64), required=False
+    )
+    unionids = serializers.ListField(child=serializers.CharField(max_length=64), required=False)
+    phones = serializers.ListField(child=serializers.CharField(max_length=32), required=False)
+    member_ids = serializers.ListField(child=serializers.CharField(max_length=64), required=False)
+
+    def validate(self, attrs: dict[str, list[str]]) -> dict[str, list[str]]:
+        count = sum(len(ids) for ids in attrs.values())
+        if not 0 < count <= MAX_LOOKUP:
+            message = _("Ask for 1 to %(limit)d ids in one call.") % {"limit": MAX_LOOKUP}
+            raise serializers.ValidationError(message, code="wrong_number")
+        return attrs
+
+
+class LookupAnswer(serializers.Serializer[Any]):
+    results = CustomerSerializer(many=True)
+    missing = serializers.ListField(child=serializers.CharField())
+
+
+class TagGroupSerializer(serializers.ModelSerializer[Any]):
+    class Meta:
+        model = TagGroup
+        fields = ["id", "name", "kind", "wecom_id"]
+
+
+class TagGroupBody(BodySerializer):
+    name = serializers.CharField(max_length=64)
+    kind = serializers.ChoiceField(choices=TagKind.choices, default=TagKind.SYSTEM)
+
+
+class NameBody(BodySerializer):
+    name = serializers.CharField(max_length=64)
+
+
+class TagSerializer(serializers.ModelSerializer[Any]):
+    group = serializers.IntegerField(source="group_id", read_only=True)
+    customer_count = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Tag
+        fields = ["id", "name", "kind", "group", "wecom_id", "customer_count"]
+
+
+class TagBody(BodySerializer):
+    name = serializers.CharField(max_length=64)
+    group = IdField(required=False, help_text="Left out: a group for tags without one.")
+    kind = serializers.ChoiceField(choices=TagKind.choices, required=False)
+
+
+class BatchRow(BodySerializer):
+    external_userid = serializers.CharField(max_length=64)
+    add = serializers.ListField(child=IdField(max_value=MAX_INT), default=list)
+    remove = serializers.ListField(child=IdField(max_value=MAX_INT), default=list)
+
+
+class BatchBody(BodySerializer):
+    items = serializers.ListField(child=BatchRow(), min_length=1, max_length=MAX_BATCH)
+
+
+class BatchProblem(serializers.Serializer[Any]):
+    path = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class BatchResult(serializers.Serializer[Any]):
+    external_userid = serializers.CharField()
+    status = serializers.IntegerField(
+        help_text="200 done, 202 asked of the platform, 404 no such customer, 409, 422."
+    )
+    # DRF takes fields out of the class: the property of the same name stays what it was.
+    errors = BatchProblem(many=True)  # type: ignore[assignment]
+
+
+class BatchAnswer(serializers.Serializer[Any]):
+    results = BatchResult(many=True)
+
+
+class SegmentSerializer(serializers.ModelSerializer[Any]):
+    rule = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = Segment
+        fields = ["id", "name", "rule", "version", "created_at", "updated_at"]
+
+
+class SegmentBody(BodySerializer):
+    name = serializers.CharField(max_length=128)
+    rule = serializers.JSONField()
+
+
+class RuleBody(BodySerializer):
+    rule = serializers.JSONField()
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    external_userid = serializers.CharField()
+    name = serializers.CharField()
+
+
+class PreviewAnswer(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    sample = PersonSerializer(many=True)
+    took_ms = serializers.IntegerField()
+
+
+class Explanation(serializers.Serializer[Any]):
+    matched = serializers.BooleanField()
+    has_live_follow = serializers.BooleanField()
+    first_failing = serializers.CharField(allow_null=True)
+    tree = serializers.DictField()
+
+
+class ExplainParameters(BodySerializer):
+    segment = IdField(help_text="The id of a segment.")

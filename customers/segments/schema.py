@@ -1,0 +1,70 @@
+"""The grammar of rules as JSON Schema; ids are checked against the corp when a rule is read."""
+
+from typing import Any
+
+from customers.segments.fields import ATTRIBUTE, KEY_LENGTH, KINDS, MOST_DAYS, FieldKind, Shape
+from customers.segments.reading import DEEPEST, GROUPS, MOST_CONDITIONS, MOST_VALUES
+
+
+def build_schema() -> dict[str, Any]:
+    conditions = [_condition(name, kind) for name, kind in KINDS.items()]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Segment rule",
+        "description": (
+            "Ranges over customers with a live follow. Empty all: everyone; empty any: nobody; "
+            f"empty none: everyone. At most {DEEPEST} levels and {MOST_CONDITIONS} conditions. "
+            "ne, not_in and none_of mean that no value is. within_days: the last N × 24 hours."
+        ),
+        "$ref": "#/$defs/node",
+        "$defs": {
+            "node": {"oneOf": [*(_group(word) for word in GROUPS), {"$ref": "#/$defs/condition"}]},
+            "condition": {"oneOf": [each for group in conditions for each in group]},
+        },
+    }
+
+
+def _group(word: str) -> dict[str, Any]:
+    children = {"type": "array", "items": {"$ref": "#/$defs/node"}, "maxItems": MOST_CONDITIONS}
+    return {
+        "type": "object",
+        "properties": {word: children},
+        "required": [word],
+        "additionalProperties": False,
+    }
+
+
+def _condition(name: str, kind: FieldKind) -> list[dict[str, Any]]:
+    """One schema for each shape of value that the field takes."""
+    field: dict[str, Any] = {"const": name}
+    if name == ATTRIBUTE:
+        field = {"type": "string", "pattern": rf"^attribute\..{{1,{KEY_LENGTH}}}$"}
+    by_shape: dict[Shape, list[str]] = {}
+    for op, shape in kind.ops.items():
+        by_shape.setdefault(shape, []).append(op)
+    return [
+        {
+            "type": "object",
+            "properties": {"field": field, "op": {"enum": ops}, "value": _value(shape, kind)},
+            "required": ["field", "op"] if shape == Shape.FLAG else ["field", "op", "value"],
+            "additionalProperties": False,
+        }
+        for shape, ops in by_shape.items()
+    ]
+
+
+def _value(shape: Shape, kind: FieldKind) -> dict[str, Any]:
+    match shape:
+        case Shape.ONE:
+            return kind.schema
+        case Shape.MANY:
+            return {"type": "array", "items": kind.schema, "maxItems": MOST_VALUES}
+        case Shape.RANGE:
+            return {"type": "array", "items": kind.schema, "minItems": 2, "maxItems": 2}
+        case Shape.DAYS:
+            return {"type": "integer", "minimum": 0, "maximum": MOST_DAYS}
+        case Shape.FLAG:
+            return {"anyOf": [{"type": ["boolean", "null"]}, {"type": "array", "maxItems": 0}]}
+
+
+SCHEMA: dict[str, Any] = build_schema()

@@ -1,0 +1,192 @@
+"""The inbox: callbacks stored once, then handled in order per subject."""
+
+import hashlib
+import logging
+from collections import Counter
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from scrm.audit.actions.recording import Actor, record
+from scrm.channels.events import handlers_of
+from scrm.channels.models import InboundEvent, InboundEventQuerySet
+from scrm.channels.pace import BUDGET, Clock, back_off, clock_from
+from scrm.channels.wecom.events import Callback, read_event
+from scrm.channels.wecom.receivers import Receiver
+from scrm.channels.wecom.xml import UnreadableXml
+from scrm.common.errors import DomainError
+from scrm.tenancy.models import Corp
+
+logger = logging.getLogger(__name__)
+
+Status = InboundEvent.Status
+
+# Subjects claimed at a time, and how far one of them is followed before the others' turn.
+_SUBJECTS = 50
+_IN_A_ROW = 20
+
+# Nothing is inserted when the event is there already (the platform repeats), and nothing either
+# when the corp's token or key is no longer the one the callback was opened with.
+_INSERT = """
+INSERT INTO channels_inboundevent
+    (corp_id, digest, event, change_type, order_key, body, status, attempts, error, happened_at,
+     received_at, next_attempt_at, handled_at)
+SELECT id, %(digest)s, %(event)s, %(change_type)s, %(order_key)s, %(body)s, %(status)s, 0,
+       %(error)s, %(happened_at)s, %(now)s, %(now)s, %(handled_at)s
+  FROM tenancy_corp
+ WHERE id = %(corp)s AND callback_token = %(token)s AND callback_aes_key = %(aes_key)s
+ON CONFLICT (corp_id, digest) DO NOTHING
+"""
+
+
+def store_event(content: bytes, *, receiver: Receiver, now: datetime) -> Status | None:
+    """Keep a callback's inner XML, in one statement; None when nothing was stored.
+
+    Events of a kind nobody knows are `ignored` at once, what is no XML has `failed`.
+    """
+    callback, error = _read(content, now=now)
+    status = _first_status(callback)
+    row = {
+        "digest": hashlib.sha256(content).digest(),
+        "event": callback.event[:64] if callback else "",
+        "change_type": callback.change_type[:64] if callback else "",
+        "order_key": callback.order_key[:160] if callback else "",
+        "body": content.decode("utf-8", "replace").replace("\x00", "\ufffd"),
+        "status": status.value,
+        "error": error,
+        "happened_at": callback.happened_at if callback else None,
+        "now": now,
+        "handled_at": None if status == Status.RECEIVED else now,
+        "corp": receiver.corp_pk,
+        "token": receiver.stored_token,
+        "aes_key": receiver.stored_aes_key,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, row)
+        return status if cursor.rowcount else None
+
+
+def handle_due_events(*, now: datetime, limit: int = 1000) -> Counter[str]:
+    """Handle what is due, each event in its own transaction, in order per subject.
+
+    A failed event is tried again later and then given up; it holds back only later events of
+    its own subject, and those only until it is given up.
+    """
+    clock = clock_from(now)
+    counts: Counter[str] = Counter()
+    corps: dict[int, Corp] = {}
+    while counts.total() < limit and clock() < now + BUDGET:
+        heads = _claim(InboundEvent.objects.due(clock()), now=clock(), at_most=_SUBJECTS)
+        if not heads:
+            break
+        corps |= Corp.objects.in_bulk({head.corp_id for head in heads} - corps.keys())
+        for head in heads:
+            counts += _handle_subject(head, corp=corps[head.corp_id], clock=clock)
+    return counts
+
+
+@transaction.atomic
+def replay_event(event: InboundEvent, *, actor: Actor, now: datetime) -> InboundEvent:
+    """Have an event handled again, whatever became of it."""
+    locked = InboundEvent.objects.select_for_update(of=["self"]).select_related("corp")
+    row = locked.get(pk=event.pk)
+    record(
+        "channels.event_replayed",
+        actor=actor,
+        corp=row.corp,
+        subject=row,
+        now=now,
+        data={"status": row.status, "error": row.error},
+    )
+    row.status, row.attempts, row.error = Status.RECEIVED, 0, ""
+    row.next_attempt_at, row.handled_at = now, None
+    row.save(update_fields=["status", "attempts", "error", "next_attempt_at", "handled_at"])
+    return row
+
+
+def _read(content: bytes, *, now: datetime) -> tuple[Callback | None, str]:
+    try:
+        return read_event(content, received_at=now), ""
+    except UnreadableXml as error:
+        return None, str(error)
+
+
+def _first_status(callback: Callback | None) -> Status:
+    if callback is None:
+        return Status.FAILED
+    return Status.RECEIVED if callback.typed else Status.IGNORED
+
+
+def _claim(due: InboundEventQuerySet, *, now: datetime, at_most: int) -> list[InboundEvent]:
+    """Take events for this worker and push them ahead, so that one it dies of cannot loop."""
+    with transaction.atomic():
+        rows = list(due.select_for_update(skip_locked=True)[:at_most])
+        claimed = InboundEvent.objects.filter(pk__in=[row.pk for row in rows])
+        claimed.update(next_attempt_at=now + settings.INBOX_LEASE, attempts=F("attempts") + 1)
+    for row in rows:
+        row.attempts += 1
+    return rows
+
+
+def _handle_subject(head: InboundEvent, *, corp: Corp, clock: Clock) -> Counter[str]:
+    """Handle a claimed event, and those that follow it in its subject."""
+    counts: Counter[str] = Counter()
+    event: InboundEvent | None = head
+    while event:
+        outcome = _handle(event, corp=corp, now=clock())
+        counts[outcome] += 1
+        if outcome == "retried" or not head.order_key or counts.total() >= _IN_A_ROW:
+            break
+        event = _claim_next(head, now=clock())
+    return counts
+
+
+def _claim_next(head: InboundEvent, *, now: datetime) -> InboundEvent | None:
+    subject = InboundEvent.objects.filter(corp_id=head.corp_id, order_key=head.order_key)
+    # In the order of the index on (corp, subject, id): one row is read however many wait.
+    claimed = _claim(subject.due(now).order_by("id"), now=now, at_most=1)
+    return claimed[0] if claimed else None
+
+
+def _handle(event: InboundEvent, *, corp: Corp, now: datetime) -> str:
+    """Give one claimed event to its listeners; what goes wrong is written into it."""
+    if event.attempts > settings.INBOX_MAX_ATTEMPTS:
+        return _note_failure(event, _("Its worker died each time it was handled."), now=now)
+    try:
+        with transaction.atomic():
+            return _give_to_handlers(event, corp=corp, now=now)
+    except (DomainError, UnreadableXml) as error:
+        return _note_failure(event, str(error), now=now)
+    except Exception as error:
+        # A poisoned event must not stop the others; it is shown in the inbox and can be replayed.
+        logger.exception("Event failed", extra={"corp": corp.corp_id, "inbound_event": event.pk})
+        return _note_failure(event, f"{type(error).__name__}: {error}", now=now)
+
+
+def _give_to_handlers(event: InboundEvent, *, corp: Corp, now: datetime) -> str:
+    # The lock keeps a second worker off for as long as this one is at it, lease or no lease.
+    mine = InboundEvent.objects.select_for_update().filter(
+        pk=event.pk, status=Status.RECEIVED, attempts=event.attempts
+    )
+    if not list(mine.values_list("pk", flat=True)):
+        return "overtaken"
+    typed = read_event(event.body.encode(), received_at=event.received_at).typed
+    if typed:
+        for handle in handlers_of(typed):
+            handle(typed, corp, now)
+    status = Status.HANDLED if typed else Status.IGNORED
+    InboundEvent.objects.filter(pk=event.pk).update(status=status, error="", handled_at=now)
+    return status.value
+
+
+def _note_failure(event: InboundEvent, error: str, *, now: datetime) -> str:
+    mine = InboundEvent.objects.filter(pk=event.pk, status=Status.RECEIVED, attempts=event.attempts)
+    text = error.replace("\x00", "")[:2000]
+    if event.attempts >= settings.INBOX_MAX_ATTEMPTS:
+        mine.update(status=Status.FAILED, error=text, handled_at=now)
+        return Status.FAILED.value
+    mine.update(error=text, next_attempt_at=now + back_off(event.attempts))
+    return "retried"

@@ -1,0 +1,199 @@
+"""Writing down what became of an operation.
+
+A call is known by its operation and its `called_at`: whatever another worker concluded in the
+meantime, an answer is written only onto the call it belongs to.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from scrm.channels.errors import (
+    AlreadyDone,
+    BackOff,
+    ChannelError,
+    Misconfigured,
+    RetryLater,
+    Unreachable,
+)
+from scrm.channels.kinds import kind_of, listeners_of
+from scrm.channels.models import EndpointPause, Operation, OperationQuerySet
+from scrm.channels.pace import back_off
+
+logger = logging.getLogger(__name__)
+
+Status = Operation.Status
+
+_LONGEST_PAUSE = timedelta(hours=1)
+_LONGEST_SILENCE = timedelta(minutes=5)
+# A pause that begins this soon after the last one is its continuation.
+_PAUSES_IN_A_ROW = timedelta(minutes=1)
+# Time for a request that is under way to land before the platform is asked about it.
+_FIRST_LOOK_AFTER = timedelta(seconds=2)
+
+
+def record_success(operation: Operation, result: dict[str, Any], *, now: datetime) -> str:
+    """Write a call's result; an answer that comes late still counts.
+
+    If another worker has given the call up meanwhile and has not called again, the operation is
+    done after all: what it would repeat has happened.
+    """
+    not_called_again = Q(called_at=operation.called_at) | Q(called_at=None)
+    return _finish(operation, not_called_again, Status.SUCCEEDED, now=now, result=result)
+
+
+def record_found(operation: Operation, result: dict[str, Any], *, now: datetime) -> str:
+    """Write a result that was found on the platform, unless it is another operation's."""
+    identity = kind_of(operation).identity
+    with transaction.atomic():
+        _lock_answers_of(operation)
+        if identity and result[identity] in AnswersOfOthers(operation):
+            return "overtaken"
+        unresolved = Q(status=Status.UNKNOWN, called_at=operation.called_at)
+        return _finish(operation, unresolved, Status.SUCCEEDED, now=now, result=result)
+
+
+def record_error(operation: Operation, error: ChannelError, *, now: datetime) -> str:
+    """Write why a call did not succeed, and decide by the class of the error what comes next."""
+    match error:
+        case AlreadyDone():
+            return record_success(operation, {}, now=now)
+        case BackOff() | Unreachable():
+            # Neither is the operation's fault: it waits for as long as the pause is renewed.
+            pause_endpoint(operation, error, now=now)
+            return put_back(operation, error, now=now, is_counted=False)
+        case ChannelError(may_have_happened=True):
+            return record_lost_answer(operation, error, now=now)
+        case RetryLater():
+            return put_back(operation, error, now=now)
+        case Misconfigured():
+            return park(operation, error.detail, errcode=error.errcode, now=now)
+        case _:
+            mine = Q(called_at=operation.called_at)
+            details = {"errcode": error.errcode, "error": error.detail}
+            return _finish(operation, mine, Status.FAILED, now=now, **details)
+
+
+def record_lost_answer(operation: Operation, error: ChannelError, *, now: datetime) -> str:
+    kind = kind_of(operation)
+    if kind.find:
+        _calls(operation).update(
+            status=Status.UNKNOWN,
+            lease_until=None,
+            next_attempt_at=now + _FIRST_LOOK_AFTER,
+            error=error.detail,
+        )
+        return "unknown"
+    if kind.is_harmless_twice:
+        return put_back(operation, error, now=now)
+    return park(operation, f"{error.detail} {may_have_happened()}", now=now)
+
+
+def put_back(
+    operation: Operation, error: ChannelError, *, now: datetime, is_counted: bool = True
+) -> str:
+    """Have it asked again later; park it when it has been tried often enough."""
+    if is_counted and operation.attempts >= settings.OUTBOX_MAX_ATTEMPTS:
+        return park(operation, error.detail, errcode=error.errcode, now=now)
+    delay = error.delay if isinstance(error, RetryLater) else timedelta()
+    _calls(operation).update(
+        status=Status.PENDING,
+        attempts=operation.attempts if is_counted else operation.attempts - 1,
+        next_attempt_at=now + max(delay, back_off(operation.attempts)),
+        lease_until=None,
+        called_at=None,
+        errcode=error.errcode,
+        error=error.detail,
+    )
+    return "postponed"
+
+
+def park(operation: Operation, error: str, *, now: datetime, errcode: int | None = None) -> str:
+    """Leave it to a person, who corrects something and retries, or cancels."""
+    _calls(operation).update(
+        status=Status.PARKED,
+        lease_until=None,
+        next_attempt_at=now,
+        errcode=errcode,
+        error=error,
+    )
+    return "parked"
+
+
+def pause_endpoint(operation: Operation, error: RetryLater, *, now: datetime) -> None:
+    """Leave the kind alone for a while; pauses in a row double, up to an hour."""
+    key = {"corp_id": operation.corp_id, "kind": operation.kind}
+    fresh = EndpointPause(**key, until=now, strikes=0)
+    with transaction.atomic():
+        EndpointPause.objects.bulk_create([fresh], ignore_conflicts=True)
+        pause = EndpointPause.objects.select_for_update().get(**key)
+        if pause.until > now:
+            # Another worker ran into the same limit at the same time.
+            return
+        in_a_row = now - pause.until < max(_length(error, pause.strikes), _PAUSES_IN_A_ROW)
+        pause.strikes = pause.strikes + 1 if in_a_row else 1
+        pause.until = now + _length(error, pause.strikes)
+        pause.errcode, pause.error = error.errcode, error.detail
+        pause.save(update_fields=["strikes", "until", "errcode", "error"])
+
+
+def may_have_happened() -> str:
+    return _("It may have happened all the same: retry only if it has not.")
+
+
+class AnswersOfOthers:
+    """Whether a result found on the platform is known as another operation's."""
+
+    def __init__(self, operation: Operation) -> None:
+        kind = kind_of(operation)
+        alike = Operation.objects.filter(
+            corp_id=operation.corp_id, kind=operation.kind, status=Status.SUCCEEDED
+        )
+        self._others = alike.exclude(pk=operation.pk)
+        self._field = f"result__{kind.identity}"
+
+    def __contains__(self, value: object) -> bool:
+        return self._others.filter(**{self._field: value}).exists()
+
+
+def _calls(operation: Operation) -> OperationQuerySet:
+    """The operation, if it still is where this worker's call left it."""
+    unfinished = Operation.objects.filter(pk=operation.pk, status__in=Operation.UNFINISHED)
+    return unfinished.filter(called_at=operation.called_at)
+
+
+def _finish(
+    operation: Operation, expected: Q, status: Operation.Status, *, now: datetime, **outcome: Any
+) -> str:
+    with transaction.atomic():
+        unfinished = Operation.objects.filter(pk=operation.pk, status__in=Operation.UNFINISHED)
+        row = unfinished.filter(expected).select_for_update().first()
+        if row is None:
+            logger.error("An answer came too late", extra={"operation": operation.pk, **outcome})
+            return "overtaken"
+        fields = {"errcode": None, "error": "", **outcome, "status": status}
+        fields |= {"finished_at": now, "lease_until": None, "called_at": operation.called_at}
+        for name, value in fields.items():
+            setattr(row, name, value)
+        row.save(update_fields=list(fields))
+        for listener in listeners_of(row.kind):
+            listener(row, now)
+    return status.value
+
+
+def _lock_answers_of(operation: Operation) -> None:
+    """Two workers that found the same answer for two operations give it to one of them."""
+    with connection.cursor() as cursor:
+        name = f"answers:{operation.corp_id}:{operation.kind}"
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
+def _length(error: RetryLater, strikes: int) -> timedelta:
+    longest = _LONGEST_SILENCE if isinstance(error, Unreachable) else _LONGEST_PAUSE
+    doublings = min(max(strikes - 1, 0), 16)
+    return min(error.delay * (1 << doublings), longest)

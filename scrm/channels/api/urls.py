@@ -1,0 +1,8 @@
+from rest_framework.routers import SimpleRouter
+
+from scrm.channels.api.views import InboundEventViewSet, OutboxOperationViewSet
+
+router = SimpleRouter()
+router.register("inbox-events", InboundEventViewSet, basename="inbox-event")
+router.register("outbox-operations", OutboxOperationViewSet, basename="outbox-operation")
+urlpatterns = router.urls

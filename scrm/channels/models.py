@@ -1,0 +1,254 @@
+"""The door's ledgers: what came in, what is asked, what is to be read again, and our tokens."""
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.fields.json import KT
+from django.utils.translation import gettext_lazy as _
+
+from scrm.common.encryption import EncryptedTextField
+from scrm.common.models import CorpModel, CorpQuerySet
+
+
+class InboundEventQuerySet(CorpQuerySet["InboundEvent"]):
+    def due(self, now: datetime) -> Self:
+        """Events whose time has come and that no earlier one of the same subject holds back."""
+        earlier = InboundEvent.objects.filter(
+            corp_id=OuterRef("corp_id"),
+            order_key=OuterRef("order_key"),
+            status=InboundEvent.Status.RECEIVED,
+            pk__lt=OuterRef("pk"),
+        )
+        waiting = self.filter(status=InboundEvent.Status.RECEIVED, next_attempt_at__lte=now)
+        heads = waiting.filter(~Exists(earlier) | Q(order_key=""))
+        return heads.order_by("next_attempt_at", "id")
+
+
+class InboundEvent(CorpModel):
+    """A callback, stored once and answered at once; handled afterwards, in order per subject."""
+
+    class Status(models.TextChoices):
+        RECEIVED = "received", _("received")
+        HANDLED = "handled", _("handled")
+        IGNORED = "ignored", _("ignored")
+        FAILED = "failed", _("failed")
+
+    digest = models.BinaryField(max_length=32, editable=False)
+    event = models.CharField(_("event"), max_length=64, blank=True)
+    change_type = models.CharField(_("change"), max_length=64, blank=True)
+    order_key = models.CharField(_("subject"), max_length=160, blank=True)
+    body = models.TextField(_("body"))
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.RECEIVED)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    error = models.TextField(_("error"), blank=True)
+    happened_at = models.DateTimeField(_("happened"), null=True)
+    received_at = models.DateTimeField(_("received"))
+    next_attempt_at = models.DateTimeField(_("next attempt"))
+    handled_at = models.DateTimeField(_("handled at"), null=True)
+
+    objects = InboundEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("inbound event")
+        verbose_name_plural = _("inbox")
+        constraints = [
+            # The platform repeats a callback up to three times; the whole inner XML is the key.
+            models.UniqueConstraint(fields=["corp", "digest"], name="event_once_per_corp")
+        ]
+        indexes = [
+            # `due()`: the queue and the look for an earlier event of the same subject.
+            models.Index(
+                fields=["corp", "order_key", "id"],
+                name="event_queue_by_subject",
+                condition=Q(status="received"),
+            ),
+            models.Index(
+                fields=["next_attempt_at", "id"], name="event_queue", condition=Q(status="received")
+            ),
+            models.Index(fields=["corp", "-id"], name="event_by_corp"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event}/{self.change_type} #{self.pk}"
+
+
+class OperationQuerySet(CorpQuerySet["Operation"]):
+    def due(self, now: datetime) -> Self:
+        """Operations to be asked now: unpaused endpoint, head of their serial queue."""
+        earlier = Operation.objects.filter(
+            corp_id=OuterRef("corp_id"),
+            serial_key=OuterRef("serial_key"),
+            status__in=Operation.UNFINISHED,
+            pk__lt=OuterRef("pk"),
+        )
+        paused = EndpointPause.objects.filter(
+            corp_id=OuterRef("corp_id"), kind=OuterRef("kind"), until__gt=now
+        )
+        waiting = self.filter(status=Operation.Status.PENDING, next_attempt_at__lte=now)
+        return waiting.filter(~Exists(earlier) | Q(serial_key=""), ~Exists(paused)).order_by(
+            "priority", "next_attempt_at", "id"
+        )
+
+
+class Operation(CorpModel):
+    """One change asked of the platform, from the wish to the known outcome."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("waiting")
+        IN_FLIGHT = "in_flight", _("being asked")
+        UNKNOWN = "unknown", _("answer lost")
+        SUCCEEDED = "succeeded", _("accepted")
+        FAILED = "failed", _("refused")
+        PARKED = "parked", _("parked")
+        CANCELLED = "cancelled", _("cancelled")
+
+    class Priority(models.IntegerChoices):
+        WELCOME = 0, _("welcome")
+        CLICK = 10, _("somebody waits")
+        BULK = 20, _("bulk")
+
+    UNFINISHED = (Status.PENDING, Status.IN_FLIGHT, Status.UNKNOWN)
+
+    kind = models.CharField(_("kind"), max_length=64)
+    idempotency_key = models.CharField(_("key"), max_length=128)
+    serial_key = models.CharField(_("in order with"), max_length=160, blank=True)
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), choices=Priority, default=Priority.BULK
+    )
+    payload = models.JSONField(_("asked"))
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt"))
+    lease_until = models.DateTimeField(null=True, editable=False)
+    # Set right before the request leaves: a lease that ran out without it was never asked.
+    called_at = models.DateTimeField(_("called"), null=True)
+    result = models.JSONField(_("answer"), default=dict)
+    errcode = models.IntegerField(_("error code"), null=True)
+    error = models.TextField(_("error"), blank=True)
+    created_at = models.DateTimeField(_("created"))
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    objects = OperationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("operation")
+        verbose_name_plural = _("outbox")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["corp", "idempotency_key"], name="operation_once_per_key"
+            )
+        ]
+        indexes = [
+            # `due()` and the look for expired leases.
+            models.Index(
+                fields=["priority", "next_attempt_at", "id"],
+                name="operation_queue",
+                condition=Q(status__in=["pending", "in_flight", "unknown"]),
+            ),
+            models.Index(
+                fields=["corp", "serial_key", "id"],
+                name="operation_serial_queue",
+                condition=Q(status__in=["pending", "in_flight", "unknown"]),
+            ),
+            models.Index(fields=["corp", "-id"], name="operation_by_corp"),
+            # Whether a message found on the platform is the answer of another operation.
+            models.Index(
+                F("corp"),
+                KT("result__msgid"),
+                name="operation_by_msgid",
+                condition=Q(status="succeeded", kind="ask_mass_message"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.pk} {self.status}"
+
+
+class EndpointPause(CorpModel):
+    """A kind of operation left alone for a while: the limit is reached, or nobody answers."""
+
+    kind = models.CharField(_("kind"), max_length=64)
+    until = models.DateTimeField(_("until"))
+    # Pauses in a row: nobody tells which limit was reached, so each is twice as long.
+    strikes = models.PositiveSmallIntegerField(default=1)
+    # Null: no connection could be made.
+    errcode = models.IntegerField(_("error code"), null=True)
+    error = models.TextField(_("error"), blank=True)
+
+    objects = CorpQuerySet["EndpointPause"].as_manager()
+
+    class Meta:
+        verbose_name = _("pause")
+        verbose_name_plural = _("pauses")
+        constraints = [models.UniqueConstraint(fields=["corp", "kind"], name="pause_once_per_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} until {self.until}"
+
+
+class RefreshQuerySet(CorpQuerySet["Refresh"]):
+    def due(self, now: datetime) -> Self:
+        unclaimed = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+        return self.filter(unclaimed, due_at__lte=now).order_by("due_at", "id")
+
+
+class Refresh(CorpModel):
+    """Something to be read from the platform again, because an event said that it changed.
+
+    Handlers of events stay inside the database; what needs a question to the platform leaves a
+    row here. The row is deleted when it has been read and no newer wish has moved `wished_at`.
+    """
+
+    class Kind(models.TextChoices):
+        CUSTOMER = "customer", _("customer")
+        GROUP_CHAT = "group_chat", _("group chat")
+        TAGS = "tags", _("tags")
+        STAFF = "staff", _("staff")
+
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind)
+    key = models.CharField(_("id"), max_length=128, blank=True)
+    wished_at = models.DateTimeField(_("wished"))
+    due_at = models.DateTimeField(_("due"))
+    # While somebody reads it; a wish in the meantime must not send a second reader after the first.
+    lease_until = models.DateTimeField(null=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    error = models.TextField(_("error"), blank=True)
+
+    objects = RefreshQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("to be read again")
+        verbose_name_plural = _("to be read again")
+        constraints = [models.UniqueConstraint(fields=["corp", "kind", "key"], name="refresh_once")]
+        indexes = [models.Index(fields=["due_at", "id"], name="refresh_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class AccessToken(CorpModel):
+    """The platform token of one secret, shared by all processes; its row is the refresh lock."""
+
+    # Of address, corp id and secret: whoever corrects one of them starts with a clean row.
+    secret_digest = models.CharField(max_length=64)
+    token = EncryptedTextField(blank=True)
+    expires_at = models.DateTimeField(null=True)
+    # A secret that was refused is not tried again before this time: the platform blocks the
+    # address of callers who repeat a wrong secret (45009 for an hour, doc 90313).
+    refused_until = models.DateTimeField(null=True)
+    refusal = models.TextField(blank=True)
+    refusal_errcode = models.IntegerField(null=True)
+
+    objects = CorpQuerySet["AccessToken"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["corp", "secret_digest"], name="access_token_once_per_secret"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"token of {self.corp_id}"

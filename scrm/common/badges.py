@@ -1,0 +1,20 @@
+"""A status in a word with a colour, and what is shown for what nobody can know."""
+
+from collections.abc import Mapping
+
+from django.db.models import Model
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+# Never 0: that would be a claim.
+UNKNOWN = "—"
+
+
+def badge(text: object, tone: str = "grey") -> SafeString:
+    """Tones: grey, blue, green, amber, red, teal."""
+    return format_html('<span class="scrm-badge scrm-{}">{}</span>', tone, text)
+
+
+def status_badge(subject: Model, tones: Mapping[str, str], *, field: str = "status") -> SafeString:
+    text = getattr(subject, f"get_{field}_display")()
+    return badge(text, tones.get(getattr(subject, field), "grey"))

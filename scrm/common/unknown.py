@@ -1,3 +1,0 @@
-"""How a figure that cannot be known is shown: never as 0."""
-
-UNKNOWN = "—"

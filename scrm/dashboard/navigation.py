@@ -1,0 +1,91 @@
+"""The sidebar, in the order of an operator's day; only what the person may see."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Item:
+    title: Any
+    icon: str
+    model: str  # "app_label.model_name"
+    for_superusers: bool = False
+
+    def is_shown_to(self, request: HttpRequest) -> bool:
+        app_label, model_name = self.model.split(".")
+        if self.for_superusers:
+            return request.user.is_active and bool(getattr(request.user, "is_superuser", False))
+        rights = (f"{app_label}.{right}_{model_name}" for right in ("view", "change"))
+        return any(request.user.has_perm(right) for right in rights)
+
+    def as_link(self) -> dict[str, Any]:
+        link = reverse(f"admin:{self.model.replace('.', '_')}_changelist")
+        return {"title": self.title, "icon": self.icon, "link": link}
+
+
+SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
+    (
+        _("Customers"),
+        (
+            Item(_("Customers"), "group", "customers.customer"),
+            Item(_("Segments"), "filter_alt", "customers.segment"),
+            Item(_("Tags"), "sell", "customers.tag"),
+            Item(_("Tag groups"), "style", "customers.taggroup"),
+            Item(_("Stages"), "timeline", "customers.stage"),
+        ),
+    ),
+    (_("Groups"), (Item(_("Group chats"), "forum", "groups.groupchat"),)),
+    (_("Reach"), (Item(_("Campaigns"), "campaign", "campaigns.campaign"),)),
+    (
+        _("Organisation"),
+        (
+            Item(_("Staff"), "badge", "tenancy.staff"),
+            Item(_("Departments"), "account_tree", "tenancy.department"),
+        ),
+    ),
+    (
+        _("Connections"),
+        (
+            Item(_("Corps"), "domain", "tenancy.corp"),
+            Item(_("API keys"), "key", "tenancy.apikey"),
+        ),
+    ),
+    (
+        _("Operation"),
+        (
+            Item(_("Long work"), "pending_actions", "jobs.job"),
+            Item(_("Inbox"), "inbox", "channels.inboundevent"),
+            Item(_("Outbox"), "outbox", "channels.operation"),
+            Item(_("Audit log"), "history_edu", "audit.auditentry"),
+        ),
+    ),
+    (
+        _("Administration"),
+        (
+            Item(_("Users"), "person", "auth.user", for_superusers=True),
+            Item(_("Roles"), "shield_person", "auth.group", for_superusers=True),
+            Item(_("Access to corps"), "lock_person", "tenancy.corpaccess", for_superusers=True),
+            Item(_("Heartbeat"), "monitor_heart", "jobs.tick", for_superusers=True),
+            Item(_("Schedule"), "schedule", "django_celery_beat.periodictask", for_superusers=True),
+            Item(_("To be read again"), "autorenew", "channels.refresh", for_superusers=True),
+            Item(_("Pauses"), "pause_circle", "channels.endpointpause", for_superusers=True),
+        ),
+    ),
+)
+
+
+def sections(request: HttpRequest) -> list[dict[str, Any]]:
+    home = {"title": _("Home"), "icon": "home", "link": reverse("admin:index")}
+    return [{"items": [home]}, *_shown(request)]
+
+
+def _shown(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    for title, items in SECTIONS:
+        links = [item.as_link() for item in items if item.is_shown_to(request)]
+        if links:
+            yield {"title": title, "items": links, "separator": True}

@@ -1,0 +1,248 @@
+"""Long work, the ticks that wake it, and beat's own schedule."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django_celery_beat.admin import PeriodicTaskForm, TaskSelectWidget
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from scrm.common.admin import (
+    ReadOnlyMixin,
+    SuperuserOnlyMixin,
+    ThemedModelAdmin,
+    display,
+)
+from scrm.common.admin_filters import ChoiceWordFilter, DayRangeFilter, WordFilter
+from scrm.common.badges import UNKNOWN, badge, status_badge
+from scrm.common.facts import facts_table
+from scrm.jobs.models import Job, Tick
+from scrm.tenancy.scoped_admin import ScopedModelAdmin
+
+for schedule in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
+    admin.site.unregister(schedule)
+
+# What each kind of work is called; one without words here is shown by its name.
+KINDS: dict[str, Any] = {
+    "sync": _("sync with the platform"),
+    "reconcile": _("reconcile with the platform"),
+    "campaigns.refresh": _("read a campaign's results"),
+    "campaigns.cancel": _("cancel a campaign"),
+}
+TICKS: dict[str, Any] = {
+    "inbox": _("handle callbacks"),
+    "outbox": _("ask the platform for changes"),
+    "refreshes": _("read changed customers and groups again"),
+    "jobs": _("take up long work"),
+    "campaigns-plan": _("start campaigns that are due"),
+    "campaigns-poll": _("look for results of campaigns"),
+}
+JOB_TONES = {
+    "queued": "grey",
+    "running": "blue",
+    "succeeded": "green",
+    "failed": "red",
+    "partial": "amber",
+}
+
+
+class KindFilter(WordFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(KINDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        return queryset.filter(kind=self.value()) if self.value() in KINDS else queryset
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyMixin, ScopedModelAdmin[Job]):
+    scoping = "whole_corp"
+    empty_hint = _("Long work such as a sync will be listed here with its progress and report.")
+    list_display = ("what", "state", "progress", "started_at", "took", "outcome", "corp")
+    list_filter = (
+        KindFilter,
+        ("status", ChoiceWordFilter),
+        ("created_at", DayRangeFilter),
+    )
+    list_select_related = ("corp",)
+    ordering = ("-id",)
+    fields = (
+        ("what", "state"),
+        ("progress", "attempts"),
+        ("created_at", "started_at"),
+        ("finished_at", "took"),
+        "report_table",
+        "error_table",
+        "corp",
+    )
+    readonly_fields = (
+        "what", "state", "progress", "attempts", "created_at", "started_at", "finished_at", "took",
+        "report_table", "error_table", "corp",
+    )  # fmt: skip
+    sortable_by = ("started_at",)
+
+    @display(_("kind"))
+    def what(self, job: Job) -> str:
+        return str(KINDS.get(job.kind, job.kind))
+
+    @display(_("status"))
+    def state(self, job: Job) -> SafeString:
+        return status_badge(job, JOB_TONES)
+
+    @display(_("progress"))
+    def progress(self, job: Job) -> str:
+        return progress_bar(job)
+
+    @display(_("took"))
+    def took(self, job: Job) -> str:
+        return _took(job)
+
+    @display(_("outcome"))
+    def outcome(self, job: Job) -> str:
+        return summary_of(job)
+
+    @display(_("report"))
+    def report_table(self, job: Job) -> str:
+        return facts_table(job.report)
+
+    @display(_("errors"))
+    def error_table(self, job: Job) -> str:
+        return facts_table(job.errors)
+
+
+def progress_bar(job: Job) -> str:
+    """A bar when the end is known, a number when it is not."""
+    if job.total:
+        percent = min(100, round(100 * job.done / job.total))
+        return format_html(
+            '<span class="scrm-bar"><i style="width:{}%"></i></span> {} / {}',
+            percent, f"{job.done:,}", f"{job.total:,}",
+        )  # fmt: skip
+    return f"{job.done:,}" if job.done else UNKNOWN
+
+
+def summary_of(job: Job) -> str:
+    """The first thing worth knowing about an ended job."""
+    if job.errors:
+        first = job.errors[0]
+        text = first.get("message", "") if isinstance(first, dict) else str(first)
+        return str(text)[:120]
+    return _t("no errors") if job.is_finished else UNKNOWN
+
+
+def _took(job: Job) -> str:
+    if job.started_at is None or job.finished_at is None:
+        return UNKNOWN
+    seconds = (job.finished_at - job.started_at).total_seconds()
+    if seconds < 60:
+        return _t("%(seconds)s s") % {"seconds": f"{seconds:.1f}"}
+    return timesince(job.started_at, job.finished_at)
+
+
+@admin.register(Tick)
+class TickAdmin(ReadOnlyMixin, SuperuserOnlyMixin, ThemedModelAdmin[Tick]):
+    """The last firing of each tick: whether anything runs at all."""
+
+    empty_hint = _("No tick has fired yet: is beat running, and a worker?")
+    list_display = ("what", "fired_at", "ago", "took", "name")
+    list_fullwidth = True
+    ordering = ("name",)
+    sortable_by = ("fired_at",)
+
+    @display(_("does"))
+    def what(self, tick: Tick) -> str:
+        return str(TICKS.get(tick.name, tick.name))
+
+    @display(_("last firing"))
+    def ago(self, tick: Tick) -> SafeString:
+        return _ago(tick.fired_at, timezone.now())
+
+    @display(_("took"), ordering="took_ms")
+    def took(self, tick: Tick) -> str:
+        return _t("%(ms)d ms") % {"ms": tick.took_ms}
+
+
+def _ago(fired_at: datetime, now: datetime) -> SafeString:
+    seconds = (now - fired_at).total_seconds()
+    if seconds < 60:
+        return badge(_t("just now"), "green")
+    return badge(_t("%(time)s ago") % {"time": timesince(fired_at, now)}, "amber")
+
+
+class ThemedTaskSelectWidget(UnfoldAdminSelectWidget, TaskSelectWidget):  # type: ignore[misc]
+    pass
+
+
+class ThemedPeriodicTaskForm(PeriodicTaskForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = ThemedTaskSelectWidget()
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(SuperuserOnlyMixin, ThemedModelAdmin[Any]):
+    """The firings of beat; slowing one down here takes effect within seconds."""
+
+    form: type[ModelForm[Any]] = ThemedPeriodicTaskForm
+    list_display = ("what", "is_on", "schedule_words", "last_run_at", "total_run_count")
+    list_fullwidth = True
+    list_select_related = ("interval", "crontab", "solar", "clocked")
+    list_filter = ("enabled",)
+    search_fields = ("name", "task")
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", "enabled", "interval", "description")}),
+        (
+            _("More"),
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "regtask", "task", "crontab", "solar", "clocked", "start_time", "one_off",
+                    "args", "kwargs", "queue", "expires", "expire_seconds", "last_run_at",
+                ),
+            },
+        ),
+    )  # fmt: skip
+    readonly_fields = ("last_run_at",)
+
+    @display(_("does"), ordering="name")
+    def what(self, task: Any) -> str:
+        return str(TICKS.get(task.name, task.name))
+
+    @display(_("status"))
+    def is_on(self, task: Any) -> SafeString:
+        return badge(_t("on"), "green") if task.enabled else badge(_t("off"), "red")
+
+    @display(_("how often"))
+    def schedule_words(self, task: Any) -> str:
+        return str(task.scheduler)
+
+
+class ScheduleAdmin(SuperuserOnlyMixin, ThemedModelAdmin[Any]):
+    list_fullwidth = True
+    empty_hint = _("Nothing uses this kind of schedule; the ticks use intervals.")
+
+
+admin.site.register(
+    [ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule], ScheduleAdmin
+)

@@ -1,0 +1,119 @@
+"""All endpoints below /api/v1/, found in the URLs: what follows is covered without being listed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from scrm.channels.models import InboundEvent, Operation
+from scrm.jobs.actions.running import start_job
+from scrm.tenancy.api.base import CorpViewSet
+from scrm.tenancy.models import Corp
+from tests.factories import (
+    NOW,
+    make_campaign,
+    make_customer,
+    make_group_chat,
+    make_segment,
+    make_staff,
+    make_tag,
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one path; `lookup` names the id in it, if it has one."""
+
+    method: str
+    path: str
+    view: type[CorpViewSet]
+    action: str
+    lookup: str
+
+    def __str__(self) -> str:
+        return f"{self.method.upper()} {self.path}"
+
+    @property
+    def is_page(self) -> bool:
+        return self.method == "get" and self.action in self.view.paged_actions
+
+    @property
+    def takes_body(self) -> bool:
+        return self.method in {"post", "put", "patch"}
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        right = "read" if self.method == "get" else "write"
+        return self.view.scopes.get(self.action, (f"{self.view.area}:{right}",))
+
+    def url(self, identifier: object = "") -> str:
+        return self.path.replace("{id}", str(identifier))
+
+
+def endpoints() -> list[Endpoint]:
+    api = next(
+        pattern
+        for pattern in get_resolver().url_patterns
+        if isinstance(pattern, URLResolver) and str(pattern.pattern) == "api/v1/"
+    )
+    return sorted(_below(api, "/api/v1/"), key=str)
+
+
+def _below(resolver: URLResolver, prefix: str) -> Iterator[Endpoint]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _below(pattern, prefix)
+        else:
+            yield from _of(pattern, prefix)
+
+
+def _of(pattern: URLPattern, prefix: str) -> Iterator[Endpoint]:
+    view: Any = pattern.callback
+    regex = pattern.pattern.regex
+    lookup = next(iter(regex.groupindex), "")
+    path = regex.pattern.removeprefix("^").removesuffix("$").removesuffix(r"\Z").replace("\\", "")
+    if lookup:
+        path = path.replace(f"(?P<{lookup}>{view.cls.lookup_value_regex})", "{id}")
+    for method, action in view.actions.items():
+        if method != "head":
+            yield Endpoint(method, prefix + path, view.cls, action, lookup)
+
+
+def _make_event(corp: Corp) -> int:
+    event = InboundEvent.objects.create(
+        corp=corp, digest=b"1", body="<xml/>", received_at=NOW, next_attempt_at=NOW
+    )
+    return event.pk
+
+
+def _make_operation(corp: Corp) -> int:
+    operation = Operation.objects.create(
+        corp=corp,
+        kind="tag_customer",
+        idempotency_key="1",
+        payload={},
+        next_attempt_at=NOW,
+        created_at=NOW,
+    )
+    return operation.pk
+
+
+# Resource → something of it that a corp has, and the id by which the API knows it.
+SUBJECTS: dict[str, Callable[[Corp], object]] = {
+    "staff": lambda corp: make_staff(corp).userid,
+    "customers": lambda corp: make_customer(corp, staff=make_staff(corp)).external_userid,
+    "tag-groups": lambda corp: make_tag(corp).group_id,
+    "tags": lambda corp: make_tag(corp).pk,
+    "segments": lambda corp: make_segment(corp).pk,
+    "groups": lambda corp: make_group_chat(corp).chat_id,
+    "campaigns": lambda corp: make_campaign(corp).pk,
+    "operations": lambda corp: start_job("test", corp=corp, now=NOW).pk,
+    "inbox-events": _make_event,
+    "outbox-operations": _make_operation,
+}
+
+
+def make_subject(endpoint: Endpoint, corp: Corp) -> object:
+    resource = endpoint.path.split("/")[3]
+    return SUBJECTS[resource](corp)
