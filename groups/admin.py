@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.admin.pieces import person
 from groups.models import GroupChat, Membership
 from scrm.common.admin import (
+    PictureMixin,
     ReadOnlyMixin,
     display,
 )
@@ -64,7 +65,7 @@ class ExistingFilter(WordFilter):
 
 
 @admin.register(GroupChat)
-class GroupChatAdmin(ReadOnlyMixin, ScopedModelAdmin[GroupChat]):
+class GroupChatAdmin(ReadOnlyMixin, PictureMixin, ScopedModelAdmin[GroupChat]):
     empty_hint = _("Group chats come from WeCom with the first sync.")
     list_display = ("who", "owner_name", "state", "member_count", "customers", "opened_at", "corp")
     list_filter = (
@@ -78,7 +79,6 @@ class GroupChatAdmin(ReadOnlyMixin, ScopedModelAdmin[GroupChat]):
     search_help_text = _("Search by name or chat id.")
     ordering = ("-opened_at", "-id")
     sortable_by = ("member_count", "opened_at")
-    fieldsets = ()
     change_form_outer_before_template = "admin/groups/members.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GroupChat]:

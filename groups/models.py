@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import Customer
 from scrm.common.models import CorpModel, CorpQuerySet
 from scrm.jobs.models import Job
-from scrm.tenancy.models import Scope, Staff
+from scrm.tenancy.models import Corp, Scope, Staff
 
 
 class GroupChatQuerySet(CorpQuerySet["GroupChat"]):
@@ -74,7 +74,11 @@ class Membership(CorpModel):
         STAFF = "staff", _("staff")
         CUSTOMER = "customer", _("customer")
 
-    chat = models.ForeignKey(GroupChat, on_delete=models.CASCADE, related_name="memberships")
+    # No indexes of their own: those below lead with them.
+    corp = models.ForeignKey(Corp, on_delete=models.CASCADE, related_name="+", db_index=False)
+    chat = models.ForeignKey(
+        GroupChat, on_delete=models.CASCADE, related_name="memberships", db_index=False
+    )
     type = models.CharField(_("type"), max_length=8, choices=Type)
     member_id = models.CharField(_("platform id"), max_length=64)
     customer = models.ForeignKey(

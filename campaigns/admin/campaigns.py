@@ -237,6 +237,7 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
         explanation=_("WeCom reminds everybody who has not confirmed. It allows three reminders in 24 hours."),
         permission="conduct",
         icon="notifications_active",
+        variant="primary",
     )  # fmt: skip
     def remind(self, request: HttpRequest, campaign: Campaign, form: DialogForm) -> None:
         count = remind_campaign(campaign, actor=Actor.of_user(request.user), now=timezone.now())
@@ -277,7 +278,6 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
         explanation=_("Whoever has not confirmed will no longer be able to send it. What has been delivered stays delivered: WeCom cannot recall a message."),
         permission="conduct",
         icon="cancel",
-        variant="danger",
     )  # fmt: skip
     def cancel(self, request: HttpRequest, campaign: Campaign, form: DialogForm) -> None:
         cancel_campaign(campaign, actor=Actor.of_user(request.user), now=timezone.now())
@@ -353,6 +353,8 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
         context = {
             **self.admin_site.each_context(request),
             "title": _t("Check before it goes"),
+            "page_title": _t("Check before it goes"),
+            "original": campaign,
             "opts": self.opts,
             "campaign": campaign,
             "checked": checked,

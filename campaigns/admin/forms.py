@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -46,7 +47,7 @@ FIELD_WORDS: dict[str, Any] = {
 
 class DraftForm(ActionModelForm[Campaign]):
     senders = forms.ModelMultipleChoiceField(
-        label=_("named staff"),
+        label=capfirst(_("named staff")),
         queryset=Staff.objects.none(),
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget(),

@@ -77,6 +77,8 @@ class Picture:
     staff_confirmed: int
     planned: int | None
     next_look: datetime | None
+    # Due: the tick takes it within seconds, if anything runs.
+    looks_at_once: bool
     looks: int
     reminders_left: int
     reminders_a_day: int
@@ -104,6 +106,7 @@ def picture_of(campaign: Campaign, *, scope: Scope, now: datetime) -> Picture:
         staff_confirmed=len(_confirmed_staff(all_tasks)),
         planned=figures["planned"],
         next_look=min(looks, default=None),
+        looks_at_once=any(look <= now for look in looks),
         looks=max((task.polls for task in all_tasks), default=0),
         reminders_left=reminders_left(campaign, now=now),
         reminders_a_day=REMINDERS_PER_DAY,

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from django.db import connection
+
 from customers.actions.counts import Report
+from customers.models import Customer, CustomerTagSet, Follow, TagAssignment
 from scrm.channels.base import Channel
 from scrm.channels.errors import RetryLater
 from scrm.channels.opening import open_channel
@@ -21,6 +24,8 @@ T = TypeVar("T")
 # A busy platform is waited for this often per question; half of a job's lease at most each time.
 _WAITS = 5
 _LONGEST_WAIT = timedelta(seconds=60)
+
+_MANY_ROWS = 1000
 
 _listener: ContextVar[Callable[[str], None] | None] = ContextVar("sync_listener", default=None)
 
@@ -95,4 +100,18 @@ def run_parts(
             part(run)
     reports: dict[str, Report] = run.bookmark["reports"]
     report = {kind: counts for name in parts for kind, counts in reports[name].items()}
+    _refresh_statistics(report)
     return Outcome(report, tuple(run.bookmark.get("errors", ())))
+
+
+def _refresh_statistics(report: Report) -> None:
+    """Tell PostgreSQL's planner of tables that a first sync has filled.
+
+    Autovacuum comes a minute later or more. Until then the planner takes them for empty, and the
+    first segment that is counted after a first sync takes seconds instead of milliseconds.
+    """
+    if sum(counts["created"] for counts in report.values()) < _MANY_ROWS:
+        return
+    tables = [model._meta.db_table for model in (Customer, Follow, TagAssignment, CustomerTagSet)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {', '.join(tables)}")

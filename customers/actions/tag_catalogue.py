@@ -63,15 +63,15 @@ def forget_tags(tag_ids: Sequence[int], *, corp: Corp, now: datetime) -> int:
     # Against `tag_customers`: either it sees the tag deleted, or we see whom it tagged.
     deleted = [tag.pk for tag in tags.select_for_update()]
     Tag.objects.filter(pk__in=deleted).update(deleted_at=now)
-    carried = TagAssignment.objects.filter(tag__in=deleted)
+    carried = TagAssignment.objects.for_corp(corp).filter(tag__in=deleted)
     lock_customers(Customer.objects.filter(pk__in=carried.values("customer")))
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH taken AS (DELETE FROM customers_tagassignment WHERE tag_id = ANY(%s::int[])"
-            " RETURNING customer_id)"
+            "WITH taken AS (DELETE FROM customers_tagassignment"
+            " WHERE corp_id = %s AND tag_id = ANY(%s::int[]) RETURNING customer_id)"
             " UPDATE customers_customer SET updated_at = %s"
             " WHERE id IN (SELECT customer_id FROM taken)",
-            [deleted, now],
+            [corp.pk, deleted, now],
         )
         cursor.execute(
             "UPDATE customers_customertagset SET tag_ids = ARRAY("

@@ -36,6 +36,7 @@ from customers.models import Customer, Follow
 from scrm.audit.actions.recording import Actor, record
 from scrm.common.admin import (
     DialogForm,
+    PictureMixin,
     ReadOnlyMixin,
     display,
     object_action,
@@ -66,7 +67,7 @@ class CustomerChangeList(ChangeList):
 
 
 @admin.register(Customer)
-class CustomerAdmin(ReadOnlyMixin, ExportMixin, ScopedModelAdmin[Customer]):
+class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[Customer]):
     empty_hint = _(
         "Customers come from WeCom: open the corp and choose «Sync now»; later ones arrive by callback."
     )
@@ -90,7 +91,6 @@ class CustomerAdmin(ReadOnlyMixin, ExportMixin, ScopedModelAdmin[Customer]):
     sortable_by = ("added_at",)
     actions = ("tag_chosen", "set_stage_of_chosen", "block_chosen", "unblock_chosen")
     actions_detail = ("open_tagging", "open_stage", "block", "unblock")
-    fieldsets = ()
     change_form_outer_before_template = "admin/customers/portrait.html"
     resource_classes = (CustomerResource,)
     formats = (CSV, XLSX)

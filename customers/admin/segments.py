@@ -140,7 +140,6 @@ class SegmentAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Segment]):
         explanation=_("Campaigns that were submitted keep their rule. A draft that names it is in the way."),
         permission="remove",
         icon="delete",
-        variant="danger",
     )  # fmt: skip
     def remove(self, request: HttpRequest, segment: Segment, form: DialogForm) -> str:
         delete_segment(segment, actor=Actor.of_user(request.user), now=timezone.now())

@@ -130,7 +130,7 @@ def carriers_of(tag_ids: list[int]) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tag_id, count(*) FROM customers_customertagset, unnest(tag_ids) AS tag_id"
-            " WHERE tag_ids && %s AND tag_id = ANY(%s) GROUP BY tag_id",
+            " WHERE tag_ids && %s::int[] AND tag_id = ANY(%s::int[]) GROUP BY tag_id",
             [tag_ids, tag_ids],
         )
         return dict(cursor.fetchall())
@@ -168,7 +168,6 @@ class TagAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[T
         explanation=_("It is taken from everybody who carries it; segments that name it must be changed."),
         permission="remove",
         icon="delete",
-        variant="danger",
     )  # fmt: skip
     def remove(self, request: HttpRequest, tag: Tag, form: DialogForm) -> str:
         delete_tag(tag, actor=Actor.of_user(request.user), now=timezone.now())
@@ -225,7 +224,6 @@ class TagGroupAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAd
         explanation=_("All its tags go with it and are taken from everybody who carries them."),
         permission="remove",
         icon="delete",
-        variant="danger",
     )
     def remove(self, request: HttpRequest, group: TagGroup, form: DialogForm) -> str:
         count = delete_tag_group(group, actor=Actor.of_user(request.user), now=timezone.now())

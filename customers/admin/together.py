@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminSelectWidget
@@ -29,11 +30,12 @@ MOST_STAGES = 2000
 
 
 class TagChoiceForm(forms.Form):
+    title = gettext_lazy("Tags")
     add = forms.MultipleChoiceField(
-        label=gettext_lazy("give"), required=False, widget=UnfoldAdminSelect2MultipleWidget()
+        label=gettext_lazy("Give"), required=False, widget=UnfoldAdminSelect2MultipleWidget()
     )
     remove = forms.MultipleChoiceField(
-        label=gettext_lazy("take"), required=False, widget=UnfoldAdminSelect2MultipleWidget()
+        label=gettext_lazy("Take"), required=False, widget=UnfoldAdminSelect2MultipleWidget()
     )
 
     def __init__(self, *args: Any, corp: Corp, customer: Customer | None, **kwargs: Any) -> None:
@@ -56,8 +58,9 @@ class TagChoiceForm(forms.Form):
 
 
 class StageChoiceForm(forms.Form):
+    title = gettext_lazy("Stage")
     stage = forms.ChoiceField(
-        label=gettext_lazy("stage"), required=False, widget=UnfoldAdminSelectWidget()
+        label=capfirst(gettext_lazy("stage")), required=False, widget=UnfoldAdminSelectWidget()
     )
 
     def __init__(self, *args: Any, corp: Corp, customer: Customer | None, **kwargs: Any) -> None:
@@ -161,9 +164,12 @@ def _together(
             return HttpResponseRedirect(back)
         except DomainError as error:
             form.add_error(None, error.detail)
+    title = form.title if customer else _("Chosen customers")
     context = {
         **page.admin_site.each_context(request),
-        "title": str(customer) if customer else _("Chosen customers"),
+        "title": title,
+        "page_title": title,
+        "original": customer,
         "opts": page.opts,
         "form": form,
         "count": 1 if customer else page.get_paginator(request, rows, 1).count,

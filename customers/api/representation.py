@@ -3,13 +3,27 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
-from customers.models import Customer, Follow, TagAssignment
+from customers.models import Customer, Follow, FollowQuerySet, TagAssignment
 
 Row = dict[str, Any]
+# customer → follow (None: ours) → tags
+Tags = dict[int, dict[int | None, list[Row]]]
+
+
+class FollowRow(NamedTuple):
+    """The columns of a follow that are shown; model instances would take most of the time."""
+
+    id: int
+    customer_id: int
+    userid: str
+    remark: str
+    state: str
+    status: str
+    added_at: datetime
 
 
 def describe_customers(customers: Sequence[Customer]) -> list[Row]:
@@ -19,22 +33,25 @@ def describe_customers(customers: Sequence[Customer]) -> list[Row]:
     Stages must have been joined (`select_related("stage")`).
     """
     ids = [customer.pk for customer in customers]
-    tags = _tags_by_follow(ids)
-    follows: dict[int, list[Follow]] = defaultdict(list)
-    for follow in Follow.objects.filter(customer__in=ids).select_related("staff").order_by("id"):
+    tags = _tags_of(ids)
+    follows: dict[int, list[FollowRow]] = defaultdict(list)
+    for follow in _rows_of(Follow.objects.filter(customer__in=ids)):
         follows[follow.customer_id].append(follow)
     return [_describe(customer, follows[customer.pk], tags[customer.pk]) for customer in customers]
 
 
-def describe_follows(follows: Sequence[Follow]) -> list[Row]:
-    """Follows of any customers, joined with their staff."""
-    tags = _tags_by_follow([follow.customer_id for follow in follows])
-    return [_describe_follow(follow, tags[follow.customer_id][follow.pk]) for follow in follows]
+def describe_follows(follow_ids: Sequence[int]) -> list[Row]:
+    """Follows of any customers, in the order of their ids."""
+    follows = _rows_of(Follow.objects.filter(pk__in=follow_ids))
+    tags = _tags_of({follow.customer_id for follow in follows})
+    return [_describe_follow(follow, tags[follow.customer_id][follow.id]) for follow in follows]
 
 
-def _describe(customer: Customer, follows: list[Follow], tags: dict[int | None, list[Row]]) -> Row:
-    live = [follow.pk for follow in follows if follow.status == Follow.Status.LIVE]
-    carried = [tag for key in (None, *live) for tag in tags[key]]
+def _describe(
+    customer: Customer, follows: list[FollowRow], tags: dict[int | None, list[Row]]
+) -> Row:
+    live = [follow.id for follow in follows if follow.status == Follow.Status.LIVE]
+    carried = {tag["id"]: tag for key in (None, *live) for tag in tags[key]}
     return {
         "external_userid": customer.external_userid,
         "unionid": customer.unionid,
@@ -42,17 +59,17 @@ def _describe(customer: Customer, follows: list[Follow], tags: dict[int | None, 
         "type": customer.type,
         "gender": customer.gender,
         "stage": customer.stage.key if customer.stage else None,
-        "tags": sorted({tag["id"]: tag for tag in carried}.values(), key=lambda tag: tag["id"]),
-        "follows": [_describe_follow(follow, tags[follow.pk]) for follow in follows],
+        "tags": [carried[tag_id] for tag_id in sorted(carried)],
+        "follows": [_describe_follow(follow, tags[follow.id]) for follow in follows],
         "attributes": customer.attributes,
         "added_at": _moment(customer.added_at),
         "last_interaction_at": _moment(customer.last_interaction_at),
     }
 
 
-def _describe_follow(follow: Follow, tags: list[Row]) -> Row:
+def _describe_follow(follow: FollowRow, tags: list[Row]) -> Row:
     return {
-        "userid": follow.staff.userid,
+        "userid": follow.userid,
         "remark": follow.remark,
         "state": follow.state,
         "status": follow.status,
@@ -61,15 +78,23 @@ def _describe_follow(follow: Follow, tags: list[Row]) -> Row:
     }
 
 
-def _tags_by_follow(customer_ids: Iterable[int]) -> dict[int, dict[int | None, list[Row]]]:
-    """customer → follow (None: ours) → tags."""
-    found: dict[int, dict[int | None, list[Row]]] = defaultdict(lambda: defaultdict(list))
+def _rows_of(follows: FollowQuerySet) -> list[FollowRow]:
+    rows = follows.order_by("id").values_list(
+        "id", "customer_id", "staff__userid", "remark", "state", "status", "added_at"
+    )
+    return [FollowRow(*row) for row in rows]
+
+
+def _tags_of(customer_ids: Iterable[int]) -> Tags:
+    found: Tags = defaultdict(lambda: defaultdict(list))
+    known: dict[int, Row] = {}
     carried = TagAssignment.objects.filter(
         customer__in=customer_ids, tag__deleted_at__isnull=True
     ).order_by("tag")
     rows = carried.values_list("customer", "follow", "tag", "tag__name", "tag__kind")
     for customer_id, follow_id, tag_id, name, kind in rows:
-        found[customer_id][follow_id].append({"id": tag_id, "name": name, "kind": kind})
+        tag = known.setdefault(tag_id, {"id": tag_id, "name": name, "kind": kind})
+        found[customer_id][follow_id].append(tag)
     return found
 
 

@@ -28,6 +28,7 @@ class StaffViewSet(ReadViewSet):
     serializer_class = serializers.StaffSerializer
     filterset_class = filters.StaffFilter
     lookup_field = "userid"
+    lookup_value_regex = "[^/]+"
 
     def get_queryset(self) -> QuerySet[Staff]:
         live = Follow.objects.live().filter(corp=OuterRef("corp"), staff=OuterRef("pk"))
@@ -46,6 +47,7 @@ class CustomerViewSet(ReadViewSet):
     serializer_class = serializers.CustomerSerializer
     filterset_class = filters.CustomerFilter
     lookup_field = "external_userid"
+    lookup_value_regex = "[^/]+"
     scopes = {"lookup": ("customers:read",)}
     parameters = {"explain": serializers.ExplainParameters}
     paged_actions = frozenset({"list", "follows"})
@@ -94,9 +96,9 @@ class CustomerViewSet(ReadViewSet):
     @action(detail=True)
     def follows(self, request: Request, **__: Any) -> Response:
         """Every member of staff who follows the customer, or did."""
-        follows = Follow.objects.filter(customer=self.get_object()).select_related("staff")
-        page = self.paginate_queryset(follows)
-        return self.get_paginated_response(describe_follows(page or []))
+        follows = Follow.objects.filter(customer=self.get_object()).only("pk")
+        page = self.paginate_queryset(follows) or []
+        return self.get_paginated_response(describe_follows([follow.pk for follow in page]))
 
     @extend_schema(responses=serializers.Explanation)
     @action(detail=True)

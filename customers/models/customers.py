@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from scrm.common.models import CorpModel, CorpQuerySet
-from scrm.tenancy.models import Scope, Staff
+from scrm.tenancy.models import Corp, Scope, Staff
 
 
 class Stage(CorpModel):
@@ -59,6 +59,8 @@ class Customer(CorpModel):
         MALE = 1, _("male")
         FEMALE = 2, _("female")
 
+    # No index of its own: others lead with it, and each index makes bulk writes slower.
+    corp = models.ForeignKey(Corp, on_delete=models.CASCADE, related_name="+", db_index=False)
     external_userid = models.CharField(_("external id"), max_length=64)
     unionid = models.CharField(_("unionid"), max_length=64, blank=True)
     name = models.CharField(_("name"), max_length=128, blank=True)
@@ -121,7 +123,11 @@ class Follow(CorpModel):
         TRANSFERRED = "transferred", _("handed over")
         GONE = "gone", _("no longer found on the platform")
 
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="follows")
+    # No index of its own: others lead with it, and each index makes bulk writes slower.
+    corp = models.ForeignKey(Corp, on_delete=models.CASCADE, related_name="+", db_index=False)
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="follows", db_index=False
+    )
     staff = models.ForeignKey(Staff, on_delete=models.CASCADE, related_name="follows")
     remark = models.CharField(_("remark"), max_length=128, blank=True)
     description = models.CharField(_("description"), max_length=512, blank=True)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models.customers import Customer, Follow
 from scrm.common.models import CorpModel, CorpQuerySet
+from scrm.tenancy.models import Corp
 
 
 class TagKind(models.TextChoices):
@@ -90,10 +91,18 @@ class Tag(CorpModel):
 class TagAssignment(CorpModel):
     """A customer carries a tag: through one follow (platform tags) or as a person (ours)."""
 
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+")
-    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="+")
+    # No indexes of their own: those below lead with them, and each makes bulk tagging slower.
+    corp = models.ForeignKey(Corp, on_delete=models.CASCADE, related_name="+", db_index=False)
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="+", db_index=False)
     follow = models.ForeignKey(
-        Follow, on_delete=models.CASCADE, null=True, related_name="tag_assignments"
+        Follow,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="tag_assignments",
+        db_index=False,
     )
     since = models.DateTimeField(_("since"))
 
@@ -109,7 +118,16 @@ class TagAssignment(CorpModel):
                 nulls_distinct=False,
             )
         ]
-        indexes = [models.Index(fields=["corp", "tag", "customer"], name="assignment_by_tag")]
+        indexes = [
+            # Who carries a tag.
+            models.Index(fields=["corp", "tag", "customer"], name="assignment_by_tag"),
+            # The platform tags of one relation.
+            models.Index(
+                fields=["follow"],
+                name="assignment_by_follow",
+                condition=Q(follow__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tag_id} on {self.customer_id}"
@@ -118,6 +136,7 @@ class TagAssignment(CorpModel):
 class CustomerTagSet(CorpModel):
     """All tag ids of a customer over the live follows and our own, sorted; absent when none."""
 
+    corp = models.ForeignKey(Corp, on_delete=models.CASCADE, related_name="+", db_index=False)
     customer = models.OneToOneField(
         Customer, on_delete=models.CASCADE, primary_key=True, related_name="tag_set"
     )

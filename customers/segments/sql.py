@@ -62,7 +62,7 @@ class Translator:
 
     def q(self, node: Node) -> Q:
         if isinstance(node, Group) and node.word == "any":
-            return reduce(or_, [self.q(child) for child in node.children], NOBODY)
+            return self._disjunction(node)
         tags = _TagTest()
         tests = [
             self._take_tags(leaf, tags, is_negated=is_negated)
@@ -72,6 +72,18 @@ class Translator:
         ]
         needed = [test for test in [*tests, tags.as_q(self.corp)] if test is not None]
         return reduce(and_, needed) if needed else EVERYBODY
+
+    def _disjunction(self, node: Group) -> Q:
+        """One look at the array for all tests of tags that somebody may pass by carrying some."""
+        arrays = [_array_test(child) for child in node.children]
+        tests = [
+            self.q(child)
+            for child, array in zip(node.children, arrays, strict=True)
+            if array is None
+        ]
+        if together := [array for array in arrays if array is not None]:
+            tests.append(Q(Exists(self._tag_sets().filter(reduce(or_, together)))))
+        return reduce(or_, tests) if tests else NOBODY
 
     def _test(self, leaf: Node, *, is_negated: bool) -> Q:
         q = self.q(leaf) if isinstance(leaf, Group) else self._condition(leaf)
@@ -154,6 +166,15 @@ def _parts(node: Node, *, is_negated: bool) -> Iterator[tuple[Node, bool]]:
             yield from _parts(child, is_negated=True)
     else:
         yield node, is_negated
+
+
+def _array_test(node: Node) -> Q | None:
+    """A condition that only an array can fulfil, as a test of it; None for all others."""
+    if not isinstance(node, Condition) or node.field != "tags" or not (ids := _ids_of(node)):
+        return None
+    if node.op == "all_of":
+        return Q(tag_ids__contains=ids)
+    return None if node.op in _NO_VALUE_IS else Q(tag_ids__overlap=ids)
 
 
 def _values_of(leaf: Condition) -> list[Any]:

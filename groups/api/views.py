@@ -19,6 +19,7 @@ class GroupChatViewSet(ReadViewSet):
     serializer_class = GroupChatSerializer
     filterset_class = GroupChatFilter
     lookup_field = "chat_id"
+    lookup_value_regex = "[^/]+"
     paged_actions = frozenset({"list", "members"})
 
     @extend_schema(responses=MemberSerializer(many=True))

@@ -69,6 +69,8 @@ OPERATION_TONES = {
     "parked": "amber",
     "cancelled": "grey",
 }
+# What can be done to an operation, by its status.
+HANDLING = {"parked": ("retry", "cancel"), "pending": ("cancel",)}
 # One click is one transaction per row; more than this is a matter for a command.
 _MOST_AT_ONCE = 500
 
@@ -118,7 +120,6 @@ class InboundEventAdmin(ReadOnlyMixin, ScopedModelAdmin[InboundEvent]):
     ordering = ("-id",)
     actions = ("replay_all",)
     actions_detail = ("replay",)
-    actions_row = ("replay",)
     fields = (
         ("what", "state"),
         ("happened_at", "received_at"),
@@ -220,7 +221,6 @@ class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
     ordering = ("-id",)
     actions = ("retry_all", "cancel_all")
     actions_detail = ("retry", "cancel")
-    actions_row = ("retry", "cancel")
     fields = (
         ("what", "state"),
         ("created_at", "finished_at"),
@@ -240,6 +240,12 @@ class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
         # The payload of a mass message can hold ten thousand ids: only its own page reads it.
         return super().get_queryset(request).defer("payload", "result")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        operation = self.get_object(request, str(object_id))
+        shown = HANDLING.get(operation.status, ()) if operation else ()
+        actions = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        return [each for each in actions if each.action_name.rpartition("_")[2] in shown]
 
     def has_handle_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("channels.change_operation")

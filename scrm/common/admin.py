@@ -82,6 +82,13 @@ class ReadOnlyMixin:
         return False
 
 
+class PictureMixin:
+    """The page of an object is a template of ours, without a form below it."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> list[Any]:
+        return []
+
+
 class SuperuserOnlyMixin:
     """Rows of the whole installation: whoever may see only some corps may not see these."""
 

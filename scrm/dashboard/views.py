@@ -67,7 +67,10 @@ def add_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """unfold's DASHBOARD_CALLBACK."""
     now, scope = timezone.now(), scope_for(request)
     set_up = set_up_of(scope)
-    context |= {"title": _("Home"), "steps": [] if set_up.is_complete else with_next(steps_of(set_up))}
+    context |= {
+        "title": _("Home"),
+        "steps": [] if set_up.is_complete else with_next(steps_of(set_up)),
+    }
     if set_up.corp is None:
         return context
     context |= {"corp": set_up.corp, "week_ago": now - WEEK}

@@ -41,6 +41,10 @@ for schedule in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTas
 # What each kind of work is called; one without words here is shown by its name.
 KINDS: dict[str, Any] = {
     "sync": _("sync with the platform"),
+    "sync.staff": _("sync of staff"),
+    "sync.tags": _("sync of tags"),
+    "sync.customers": _("sync of customers"),
+    "sync.groups": _("sync of group chats"),
     "reconcile": _("reconcile with the platform"),
     "campaigns.refresh": _("read a campaign's results"),
     "campaigns.cancel": _("cancel a campaign"),
@@ -50,6 +54,7 @@ TICKS: dict[str, Any] = {
     "outbox": _("ask the platform for changes"),
     "refreshes": _("read changed customers and groups again"),
     "jobs": _("take up long work"),
+    "sync-nightly": _("start the nightly sync"),
     "campaigns-plan": _("start campaigns that are due"),
     "campaigns-poll": _("look for results of campaigns"),
 }
@@ -77,7 +82,7 @@ class KindFilter(WordFilter):
 class JobAdmin(ReadOnlyMixin, ScopedModelAdmin[Job]):
     scoping = "whole_corp"
     empty_hint = _("Long work such as a sync will be listed here with its progress and report.")
-    list_display = ("what", "state", "progress", "started_at", "took", "outcome", "corp")
+    list_display = ("what", "standing", "progress", "started_at", "took", "outcome", "corp")
     list_filter = (
         KindFilter,
         ("status", ChoiceWordFilter),
@@ -86,7 +91,7 @@ class JobAdmin(ReadOnlyMixin, ScopedModelAdmin[Job]):
     list_select_related = ("corp",)
     ordering = ("-id",)
     fields = (
-        ("what", "state"),
+        ("what", "standing"),
         ("progress", "attempts"),
         ("created_at", "started_at"),
         ("finished_at", "took"),
@@ -95,7 +100,7 @@ class JobAdmin(ReadOnlyMixin, ScopedModelAdmin[Job]):
         "corp",
     )
     readonly_fields = (
-        "what", "state", "progress", "attempts", "created_at", "started_at", "finished_at", "took",
+        "what", "standing", "progress", "attempts", "created_at", "started_at", "finished_at", "took",
         "report_table", "error_table", "corp",
     )  # fmt: skip
     sortable_by = ("started_at",)
@@ -105,7 +110,7 @@ class JobAdmin(ReadOnlyMixin, ScopedModelAdmin[Job]):
         return str(KINDS.get(job.kind, job.kind))
 
     @display(_("status"))
-    def state(self, job: Job) -> SafeString:
+    def standing(self, job: Job) -> SafeString:
         return status_badge(job, JOB_TONES)
 
     @display(_("progress"))

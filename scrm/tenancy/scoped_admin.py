@@ -11,7 +11,7 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
 from scrm.common.admin import EstimatingPaginator, ThemedModelAdmin
 from scrm.common.admin_filters import WordFilter
+from scrm.common.badges import UNKNOWN
 from scrm.tenancy.actions.scopes import scope_of
 from scrm.tenancy.models import Corp, Scope
 
@@ -63,6 +64,7 @@ class ScopedModelAdmin(ThemedModelAdmin[M]):
     empty_hint: str | Any = ""
     empty_link: ClassVar[tuple[str, Any] | None] = None
 
+    empty_value_display = UNKNOWN
     show_full_result_count = False
     paginator = EstimatingPaginator
     list_per_page = 50
@@ -73,6 +75,13 @@ class ScopedModelAdmin(ThemedModelAdmin[M]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         return self.limit(super().get_queryset(request), scope_for(request))
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        # Django would send the person home with a message: another corp's row is 404, like
+        # one that never was.
+        raise Http404
 
     def limit(self, rows: QuerySet[M], scope: Scope) -> QuerySet[M]:
         if scope.everything:
@@ -177,6 +186,7 @@ class CorpFirstMixin:
         context = {
             **self.admin_site.each_context(request),
             "title": _("For which corp?"),
+            "page_title": _("For which corp?"),
             "opts": self.opts,
             "corps": corps,
             "is_popup": IS_POPUP_VAR in request.GET,

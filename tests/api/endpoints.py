@@ -74,7 +74,8 @@ def _of(pattern: URLPattern, prefix: str) -> Iterator[Endpoint]:
     lookup = next(iter(regex.groupindex), "")
     path = regex.pattern.removeprefix("^").removesuffix("$").removesuffix(r"\Z").replace("\\", "")
     if lookup:
-        path = path.replace(f"(?P<{lookup}>{view.cls.lookup_value_regex})", "{id}")
+        value = getattr(view.cls, "lookup_value_regex", "[^/.]+")
+        path = path.replace(f"(?P<{lookup}>{value})", "{id}")
     for method, action in view.actions.items():
         if method != "head":
             yield Endpoint(method, prefix + path, view.cls, action, lookup)

@@ -113,10 +113,8 @@ def test_pages_a_list(endpoint: Endpoint, corp: Corp, brand: APIClient) -> None:
     assert brand.get(f"{url}?cursor=x").status_code == 400
 
 
-@pytest.mark.parametrize("endpoint", PAGES, ids=str)
+@pytest.mark.parametrize("endpoint", [each for each in PAGES if not each.lookup], ids=str)
 def test_lists_nothing_of_another_corp(endpoint: Endpoint, corp: Corp, brand: APIClient) -> None:
-    if endpoint.lookup:
-        pytest.skip("belongs to one object")
     make_subject(endpoint, make_corp())
 
     assert brand.get(endpoint.path).json()["results"] == []

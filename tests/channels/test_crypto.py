@@ -1,7 +1,7 @@
 from base64 import b64decode, b64encode
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scrm.channels.wecom.crypto import ForgedCallback, MalformedCallback, Seal
@@ -10,6 +10,8 @@ from scrm.sandbox.credentials import Credentials
 
 THEIRS = Credentials.for_seed(1)
 OURS = Seal(THEIRS.callback_token, THEIRS.callback_aes_key, THEIRS.corp_id)
+# A machine that is busy with other things must not fail a test.
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 STAMP = {"timestamp": "1700000000", "nonce": "n"}
 
 
@@ -17,6 +19,7 @@ def open_sealed(encrypted: str, seal: Seal = OURS) -> bytes:
     return seal.open(encrypted, signature=seal.sign(encrypted, **STAMP), **STAMP)
 
 
+@patiently
 @given(text=st.text())
 def test_opens_what_the_platform_seals(text: str) -> None:
     sealed = envelope.seal(text, THEIRS)
@@ -26,11 +29,13 @@ def test_opens_what_the_platform_seals(text: str) -> None:
     assert OURS.open(sealed.encrypted, signature=signature, **query) == text.encode()
 
 
+@patiently
 @given(message=st.binary(max_size=200))
 def test_opens_what_it_seals(message: bytes) -> None:
     assert open_sealed(OURS.encrypt(message)) == message
 
 
+@patiently
 @given(data=st.data())
 def test_notices_every_change_of_the_sealed_text(data: st.DataObject) -> None:
     encrypted = OURS.encrypt(b"<xml/>")
@@ -43,6 +48,7 @@ def test_notices_every_change_of_the_sealed_text(data: st.DataObject) -> None:
         OURS.open(changed, signature=signature, **STAMP)
 
 
+@patiently
 @given(junk=st.binary(max_size=96))
 def test_calls_every_broken_ciphertext_malformed(junk: bytes) -> None:
     with pytest.raises(MalformedCallback):

@@ -41,6 +41,11 @@ LEASE = timedelta(seconds=31)
 Ask = Callable[..., Operation]
 
 
+@pytest.fixture(autouse=True)
+def _nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "_listeners", {})
+
+
 @pytest.fixture
 def audience(sandbox: SandboxServer) -> dict[str, list[str]]:
     """The customers of each member, everybody once."""
@@ -345,6 +350,22 @@ def test_gives_one_message_to_one_of_two_equal_operations(ask: Ask, sandbox: San
     assert len(results) == 2
 
 
+def test_asks_everybody_once_although_many_answers_are_lost(
+    ask: Ask, sandbox: SandboxServer, audience: dict[str, list[str]]
+) -> None:
+    count = max(map(len, audience.values()))
+    for number in range(count):
+        ask(str(number), slice(number, number + 1))
+    sandbox.faults.lose_answer(ASK_PATH, times=count // 3)
+    sandbox.faults.drop_request(ASK_PATH, times=count // 4)
+
+    for minutes in range(4):
+        run_due_operations(now=NOW + timedelta(minutes=minutes))
+
+    assert set(Operation.objects.values_list("status", flat=True)) == {"succeeded"}
+    assert asked_customers(sandbox) == count
+
+
 def test_takes_over_what_was_claimed_and_never_called(ask: Ask, sandbox: SandboxServer) -> None:
     ask()
     assert len(claim_due(now=NOW, at_most=10)) == 1
@@ -425,9 +446,8 @@ def test_counts_a_message_that_was_cancelled_already_as_cancelled(
 
 
 @pytest.fixture
-def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+def outcomes() -> list[tuple[str, str]]:
     heard: list[tuple[str, str]] = []
-    monkeypatch.setattr(kinds, "_listeners", {})
 
     def listen(operation: Operation, now: datetime) -> None:
         heard.append((operation.idempotency_key, operation.status))

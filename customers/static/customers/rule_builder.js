@@ -94,7 +94,7 @@
       const paths = pathsOf(this.root, "/rule", {});
       const own = paths[node.id];
       const deeper = node.type === "group" ? new Set(Object.values(paths)) : new Set();
-      return this.problems
+      const here = this.problems
         .filter(({ path }) => {
           if (path === own) return true;
           if (!path.startsWith(`${own}/`)) return false;
@@ -104,6 +104,7 @@
           );
         })
         .map(({ message }) => message);
+      return [...new Set(here)];
     },
 
     addCondition(group, field = "tags") {
@@ -168,13 +169,18 @@
       return this.options[node.field] ?? [];
     },
 
+    // A condition is redrawn while its field changes: its value may still be the former one's.
+    chosen(node) {
+      return Array.isArray(node.value) ? node.value : [];
+    },
+
     labelOf(node, value) {
       return this.optionsOf(node).find((option) => option.value === value)?.label ?? String(value);
     },
 
     matching(node, typed) {
       const wanted = typed.trim().toLowerCase();
-      const chosen = new Set(node.value);
+      const chosen = new Set(this.chosen(node));
       const found = this.optionsOf(node).filter(
         ({ value, label, note }) =>
           !chosen.has(value) && (!wanted || `${label} ${note ?? ""}`.toLowerCase().includes(wanted)),

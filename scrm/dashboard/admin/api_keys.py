@@ -81,7 +81,7 @@ class ScopeMatrix(forms.CheckboxSelectMultiple):
 
 class ApiKeyForm(ActionModelForm[ApiKey]):
     scopes = forms.MultipleChoiceField(
-        label=_("may"),
+        label=_("This key may"),
         choices=[
             *((f"{area}:{right}", area) for area in AREAS for right in ("read", "write")),
             *EXTRA_WORDS.items(),
@@ -164,6 +164,16 @@ class ApiKeyAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[ApiKey]):
             "last_used_at",
         )
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = {"show_save_and_continue": False, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A key is never edited; `revoke` is what can be done to it.
         return False
@@ -184,6 +194,7 @@ class ApiKeyAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[ApiKey]):
         context = {
             **self.admin_site.each_context(request),
             "title": _t("The new key"),
+            "page_title": _t("The new key"),
             "opts": self.opts,
             "key": obj,
             "text": request.scrm_new_key,  # type: ignore[attr-defined]

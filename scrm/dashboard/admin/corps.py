@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -71,13 +72,16 @@ class SecretInput(UnfoldAdminPasswordToggleWidget):  # type: ignore[misc]
 
 def _text(label: Any, help_text: Any = "", *, required: bool = True) -> forms.CharField:
     return forms.CharField(
-        label=label, help_text=help_text, required=required, widget=UnfoldAdminTextInputWidget()
+        label=capfirst(label),
+        help_text=help_text,
+        required=required,
+        widget=UnfoldAdminTextInputWidget(),
     )
 
 
 def _secret(label: Any, help_text: Any = "", *, required: bool = True) -> forms.CharField:
     return forms.CharField(
-        label=label, help_text=help_text, required=required, widget=SecretInput()
+        label=capfirst(label), help_text=help_text, required=required, widget=SecretInput()
     )
 
 
@@ -104,10 +108,10 @@ class ConnectForm(forms.Form):
         _("platform address"), _("Leave it as it is unless you use a proxy."), required=False
     )
     time_zone = forms.ChoiceField(
-        label=_("time zone"), choices=_time_zones, widget=UnfoldAdminSelect2Widget()
+        label=capfirst(_("time zone")), choices=_time_zones, widget=UnfoldAdminSelect2Widget()
     )
     quota_mode = forms.ChoiceField(
-        label=_("mass message quota"),
+        label=capfirst(_("mass message quota")),
         choices=Corp.QuotaMode,
         widget=UnfoldAdminSelectWidget(),
         help_text=_("What the console says; as delivered it is monthly."),
@@ -351,6 +355,7 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
         context = {
             **self.admin_site.each_context(request),
             "title": title,
+            "page_title": title,
             "opts": self.opts,
             "form": form,
             "sections": sections,

@@ -64,7 +64,6 @@ class CorpViewSet(GenericViewSet[Any]):
     paged_actions: ClassVar[frozenset[str]] = frozenset({"list"})
     filterset_class: type[FilterSet] | None = None
     newest_first = False
-    lookup_value_regex = "[^/]+"
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     content_negotiation_class = AlwaysJSON
     parser_classes = [StrictJSONParser]
