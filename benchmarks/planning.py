@@ -12,6 +12,7 @@ def prepare(customers: int) -> Case:
     from django.utils import timezone
 
     from campaigns.actions import planning
+    from campaigns.actions.audience import audience_of
     from campaigns.models import Campaign, Recipient
     from customers.models import Follow
 
@@ -30,7 +31,7 @@ def prepare(customers: int) -> Case:
         campaign.refresh_from_db()
 
     def ours() -> None:
-        audience = planning.audience_of(campaign, now=now)
+        audience = audience_of(campaign, now=now)
         for upper in planning._chunk_ends(campaign, audience):
             planning._plan_chunk(campaign, audience, upper=upper, now=now)
 

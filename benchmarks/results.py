@@ -10,6 +10,7 @@ def prepare(customers: int) -> Case:
     from django.utils import timezone
 
     from campaigns.actions import planning
+    from campaigns.actions.audience import audience_of
     from campaigns.actions.polling import write_deliveries
     from campaigns.models import Campaign, Recipient, Task
     from scrm.channels.base import Delivery
@@ -19,7 +20,7 @@ def prepare(customers: int) -> Case:
     campaign = Campaign.objects.create(
         corp=corp, name="Benchmark", content="Hello", created_at=now, rule={"all": []}
     )
-    planning.insert_recipients(campaign, planning.audience_of(campaign, now=now))
+    planning.insert_recipients(campaign, audience_of(campaign, now=now))
     tasks = list(Task.objects.filter(campaign=campaign))
     said = {
         task.pk: [

@@ -9,7 +9,7 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns.actions import asking, cancelling, results
-        from scrm.channels.actions.outbox import subscribe_outcome
+        from scrm.channels.kinds import subscribe_outcome
         from scrm.channels.operations import ASK_MASS_MESSAGE, CANCEL_MASS_MESSAGE
         from scrm.jobs.actions.running import register_job
 

@@ -136,11 +136,14 @@ def _problems_of_audience(draft: CampaignDraft, *, corp: Corp) -> Iterator[Field
         message = _("Choose a segment or list customers, not both.")
         yield FieldProblem("/external_userids", "conflict", message)
         return
-    segments = Segment.objects.for_corp(corp).filter(pk=draft.segment_id)
-    if draft.segment_id is not None and not segments.exists():
+    if draft.segment_id is not None and not _segment_exists(draft.segment_id, corp=corp):
         yield FieldProblem("/segment", "unknown", _("There is no such segment."))
     if draft.external_userids is not None:
         yield from _problems_of_list(draft.external_userids, corp=corp)
+
+
+def _segment_exists(segment_id: int, *, corp: Corp) -> bool:
+    return Segment.objects.for_corp(corp).filter(pk=segment_id).exists()
 
 
 def _problems_of_list(listed: Sequence[str], *, corp: Corp) -> Iterator[FieldProblem]:

@@ -120,7 +120,8 @@ def insert_recipients(campaign: Campaign, audience: CustomerQuerySet) -> int:
     params = (*verdicts.params, campaign.pk, settings.CUSTOMERS_PER_TASK, *ids, *ids)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.rowcount
+        inserted: int = cursor.rowcount
+    return inserted
 
 
 @transaction.atomic

@@ -122,7 +122,8 @@ def write_deliveries(task: Task, deliveries: list[Delivery], *, now: datetime) -
                 task.pk,
             ],
         )
-        return cursor.rowcount
+        written: int = cursor.rowcount
+    return written
 
 
 def _end_lost_follows(task: Task, *, now: datetime) -> None:
@@ -167,7 +168,8 @@ def _was_cancelled(task: Task, campaign: Campaign) -> bool:
 
 
 def _pause_after(polls: int) -> timedelta:
-    return min(_FIRST_PAUSE * 2 ** min(polls, 12), _LONGEST_PAUSE)
+    doublings = 1 << min(polls, 12)
+    return min(_FIRST_PAUSE * doublings, _LONGEST_PAUSE)
 
 
 def _put_off(task: Task, *, now: datetime, problem: str, pause: timedelta | None = None) -> None:

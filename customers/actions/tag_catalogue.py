@@ -106,7 +106,7 @@ def _share_tags(wecom_ids: list[str], *, corp: Corp) -> list[tuple[str, str, str
             " ORDER BY t.id FOR SHARE OF t",
             [corp.pk, wecom_ids],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _apply_groups(groups: Sequence[TagGroupRecord], *, corp: Corp, now: datetime) -> None:

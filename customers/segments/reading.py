@@ -1,6 +1,8 @@
 """Reading a rule: every mistake is found at once and named by a JSON pointer."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +19,7 @@ DEEPEST = 10
 MOST_CONDITIONS = 200
 MOST_VALUES = 1000
 _CONDITION_KEYS = ("field", "op", "value")
+_ORDERED = frozenset({"gt", "gte", "lt", "lte", "between", "contains"})
 
 
 def read_rule(rule: object, *, corp: Corp, prefix: str) -> Node:
@@ -55,15 +58,23 @@ class _Reader:
             if target is not None:
                 self.targets[field][value] = target
                 continue
-            for pointer in pointers:
-                self._refuse(pointer, "unknown_id", _("%(id)s does not exist.") % {"id": value})
+            text = _("%(id)s does not exist.") % {"id": value}
+            self.problems += [FieldProblem(pointer, "unknown_id", text) for pointer in pointers]
 
     def read(self, node: object, pointer: str, *, depth: int) -> Node | None:
-        if depth > DEEPEST:
-            text = _("A rule may be %(deepest)s levels deep.") % {"deepest": DEEPEST}
-            return self._refuse(pointer, "too_deep", text)
+        """Read a node with all below it; None, and a problem noted, when it is none."""
+        try:
+            if depth > DEEPEST:
+                text = _("A rule may be %(deepest)s levels deep.") % {"deepest": DEEPEST}
+                raise _Problem(pointer, "too_deep", text)
+            return self._read_node(node, pointer, depth=depth)
+        except _Problem as problem:
+            self.problems.append(problem.found)
+            return None
+
+    def _read_node(self, node: object, pointer: str, *, depth: int) -> Node:
         if not isinstance(node, dict):
-            return self._refuse(pointer, "type", _("This must be an object."))
+            raise _Problem(pointer, "type", _("This must be an object."))
         words = [word for word in GROUPS if word in node]
         if len(words) == 1 and "field" not in node:
             return self._read_group(node, words[0], pointer, depth=depth)
@@ -72,107 +83,123 @@ class _Reader:
         text = _(
             'This must be {"all": […]}, {"any": […]}, {"none": […]} or a condition with a field.'
         )
-        return self._refuse(pointer, "invalid", text)
+        raise _Problem(pointer, "invalid", text)
 
-    def _read_group(
-        self, node: dict[Any, Any], word: str, pointer: str, *, depth: int
-    ) -> Group | None:
-        self._refuse_unknown(node, (word,), pointer)
+    def _read_group(self, node: dict[Any, Any], word: str, pointer: str, *, depth: int) -> Group:
+        self._note_unknown(node, (word,), pointer)
         children = node[word]
         if not isinstance(children, list):
-            return self._refuse(f"{pointer}/{word}", "type", _("This must be a list."))
+            raise _Problem(f"{pointer}/{word}", "type", _("This must be a list."))
         if len(children) > MOST_CONDITIONS:
-            return self._refuse(f"{pointer}/{word}", "too_many", _too_many(MOST_CONDITIONS))
+            raise _Problem(f"{pointer}/{word}", "too_many", _too_many(MOST_CONDITIONS))
         nodes = [
             self.read(child, f"{pointer}/{word}/{index}", depth=depth + 1)
             for index, child in enumerate(children)
         ]
         return Group(word, tuple(child for child in nodes if child is not None), pointer)
 
-    def _read_condition(self, node: dict[Any, Any], pointer: str) -> Condition | None:
+    def _read_condition(self, node: dict[Any, Any], pointer: str) -> Condition:
         self.conditions += 1
         if self.conditions > MOST_CONDITIONS:
-            return self._refuse(pointer, "too_many", _too_many(MOST_CONDITIONS))
-        self._refuse_unknown(node, _CONDITION_KEYS, pointer)
+            raise _Problem(pointer, "too_many", _too_many(MOST_CONDITIONS))
+        self._note_unknown(node, _CONDITION_KEYS, pointer)
         field, op = node["field"], node.get("op")
         kind = kind_of(field) if isinstance(field, str) else None
         if kind is None:
             text = _("There is no field %(field)s.") % {"field": _shown(field)}
-            return self._refuse(f"{pointer}/field", "unknown_field", text)
+            raise _Problem(f"{pointer}/field", "unknown_field", text)
         if not isinstance(op, str) or op not in kind.ops:
             text = _("%(field)s has no operator %(op)s; it has: %(known)s.") % {
                 "field": field,
                 "op": _shown(op),
                 "known": ", ".join(kind.ops),
             }
-            return self._refuse(f"{pointer}/op", "unknown_op", text)
-        value = self._read_value(kind, field, op, node, f"{pointer}/value")
-        targets = self.targets.setdefault(field, {})
-        return Condition(field, op, value, pointer, targets)
+            raise _Problem(f"{pointer}/op", "unknown_op", text)
+        value = self._read_value(_Place(kind, field, op), node, f"{pointer}/value")
+        return Condition(field, op, value, pointer, self.targets.setdefault(field, {}))
 
-    def _read_value(
-        self, kind: FieldKind, field: str, op: str, node: dict[Any, Any], pointer: str
-    ) -> Any:
-        shape = kind.ops[op]
+    def _read_value(self, place: "_Place", node: dict[Any, Any], pointer: str) -> Any:
+        shape, value = place.shape, node.get("value")
         if shape == Shape.FLAG:
-            return self._read_flag(node.get("value"), pointer)
+            return _read_flag(value, pointer)
         if "value" not in node:
-            return self._refuse(pointer, "required", _("A value is missing."))
-        value = node["value"]
+            raise _Problem(pointer, "required", _("A value is missing."))
         if shape == Shape.DAYS:
-            return self._try(lambda: read_days(value), pointer)
+            with _at(pointer):
+                return read_days(value)
         if shape == Shape.ONE:
-            return self._read_item(kind, field, op, value, pointer)
-        return self._read_items(kind, field, op, value, pointer)
+            return self._read_item(place, value, pointer)
+        return self._read_items(place, value, pointer)
 
-    def _read_flag(self, value: object, pointer: str) -> bool | None:
-        if value is None or value == []:
-            return True
-        if isinstance(value, bool):
-            return value
-        return self._refuse(pointer, "type", _("This must be true or false, or be left out."))
-
-    def _read_items(
-        self, kind: FieldKind, field: str, op: str, value: object, pointer: str
-    ) -> list[Any] | None:
+    def _read_items(self, place: "_Place", value: object, pointer: str) -> list[Any]:
         if not isinstance(value, list):
-            return self._refuse(pointer, "type", _("This must be a list."))
-        if kind.ops[op] == Shape.RANGE and len(value) != 2:
-            return self._refuse(pointer, "invalid", _("This must be a list of two: from and to."))
+            raise _Problem(pointer, "type", _("This must be a list."))
+        if place.shape == Shape.RANGE and len(value) != 2:
+            raise _Problem(pointer, "invalid", _("This must be a list of two: from and to."))
         if len(value) > MOST_VALUES:
-            return self._refuse(pointer, "too_many", _too_many(MOST_VALUES))
-        items = [
-            self._read_item(kind, field, op, item, f"{pointer}/{index}")
-            for index, item in enumerate(value)
-        ]
-        if kind.ops[op] == Shape.RANGE and not _are_alike(items):
-            return self._refuse(pointer, "type", _("Both ends must be of one type."))
+            raise _Problem(pointer, "too_many", _too_many(MOST_VALUES))
+        items = []
+        for index, item in enumerate(value):
+            try:
+                items.append(self._read_item(place, item, f"{pointer}/{index}"))
+            except _Problem as problem:
+                self.problems.append(problem.found)
+        if place.shape == Shape.RANGE and not _are_alike(items):
+            raise _Problem(pointer, "type", _("Both ends must be of one type."))
         return items
 
-    def _read_item(self, kind: FieldKind, field: str, op: str, value: object, pointer: str) -> Any:
-        item = self._try(lambda: kind.read(value, self.zone), pointer)
-        if item is None:
-            return None
-        if isinstance(item, bool) and op in {"gt", "gte", "lt", "lte", "between", "contains"}:
-            return self._refuse(pointer, "type", _("This must be a text or a number."))
-        if kind.names_rows:
-            self.places.setdefault((field, item), []).append(pointer)
+    def _read_item(self, place: "_Place", value: object, pointer: str) -> Any:
+        with _at(pointer):
+            item = place.kind.read(value, self.zone)
+        if isinstance(item, bool) and place.op in _ORDERED:
+            raise _Problem(pointer, "type", _("This must be a text or a number."))
+        if place.kind.names_rows:
+            self.places.setdefault((place.field, item), []).append(pointer)
         return item
 
-    def _try(self, read: Callable[[], Any], pointer: str) -> Any:
-        try:
-            return read()
-        except Refusal as refusal:
-            return self._refuse(pointer, refusal.code, refusal.message)
-
-    def _refuse_unknown(self, node: dict[Any, Any], known: Iterable[str], pointer: str) -> None:
+    def _note_unknown(self, node: dict[Any, Any], known: Iterable[str], pointer: str) -> None:
         for key in node.keys() - set(known):
             escaped = str(key).replace("~", "~0").replace("/", "~1")
             text = _("%(key)s means nothing here.") % {"key": _shown(key)}
-            self._refuse(f"{pointer}/{escaped}", "unknown_key", text)
+            self.problems.append(FieldProblem(f"{pointer}/{escaped}", "unknown_key", text))
 
-    def _refuse(self, pointer: str, code: str, message: str) -> None:
-        self.problems.append(FieldProblem(pointer, code, message))
+
+class _Problem(Exception):
+    """What makes a part of a rule unreadable."""
+
+    def __init__(self, pointer: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.found = FieldProblem(pointer, code, message)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a value belongs to."""
+
+    kind: FieldKind
+    field: str
+    op: str
+
+    @property
+    def shape(self) -> Shape:
+        return self.kind.ops[self.op]
+
+
+@contextmanager
+def _at(pointer: str) -> Iterator[None]:
+    """Say where a value stands that a field refuses."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise _Problem(pointer, refusal.code, refusal.message) from None
+
+
+def _read_flag(value: object, pointer: str) -> bool:
+    if value is None or value == []:
+        return True
+    if isinstance(value, bool):
+        return value
+    raise _Problem(pointer, "type", _("This must be true or false, or be left out."))
 
 
 def _shown(value: object) -> str:
@@ -184,5 +211,5 @@ def _too_many(most: int) -> str:
 
 
 def _are_alike(items: list[Any]) -> bool:
-    kinds = {str if isinstance(item, str) else float for item in items if item is not None}
+    kinds = {str if isinstance(item, str) else float for item in items}
     return len(kinds) < 2

@@ -105,7 +105,7 @@ def link_customers(*, corp: Corp, external_userids: Sequence[str] | None = None)
             f" AND c.corp_id = m.corp_id AND c.external_userid = m.member_id{one_of}",
             {"corp": corp.pk, "ids": list(external_userids or ())},
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _fields_of(record: GroupChatRecord, *, chat: GroupChat, corp: Corp) -> dict[str, Any]:

@@ -25,4 +25,4 @@ def note_chat_sightings(chat_ids: Iterable[str], *, corp: Corp) -> int:
             " ON CONFLICT (job_id, chat_id) DO NOTHING",
             [list(SYNC_KINDS), corp.pk, list(chat_ids)],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -49,7 +49,7 @@ def _remove(corp_id: str) -> None:
     corp.delete()
 
 
-def _execute(sql: str, params: dict[str, object]) -> None:
+def _execute(sql: str, params: dict[str, int | datetime]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
 

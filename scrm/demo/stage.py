@@ -43,6 +43,7 @@ class Stage:
     sandbox: SandboxRemote
     supervisor: Supervisor
     password: str
+    platform_url: str  # the sandbox's page for people
 
 
 @contextmanager
@@ -61,7 +62,8 @@ def set_stage(population: Population, *, port: int, tell: Callable[[str], None])
         tell(f"web, worker and beat are up at {supervisor.url}")
         sandbox = SandboxRemote(described["control_url"])
         _point_callbacks(sandbox, f"{supervisor.url}/wecom/callback/{corp.corp_id}/")
-        yield Stage(corp, sandbox, supervisor, password)
+        platform_url = described["control_url"].removesuffix("sandbox/")
+        yield Stage(corp, sandbox, supervisor, password, platform_url)
 
 
 @contextmanager

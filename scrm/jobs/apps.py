@@ -1,6 +1,7 @@
 from typing import Any
 
-from django.apps import AppConfig
+from celery import current_app
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -16,15 +17,10 @@ class JobsConfig(AppConfig):
 
 
 def _install_ticks(*, app_config: AppConfig, **_: Any) -> None:
-    if app_config.label == "django_celery_beat":
-        return
-    from django.apps import apps
-
-    # The last of our apps: by then the tables of beat exist and all tasks are imported.
-    if app_config != list(apps.get_app_configs())[-1]:
-        return
-    from scrm.celery import app
     from scrm.jobs.actions.installing import install_ticks
 
-    app.loader.import_default_modules()
-    install_ticks()
+    # The signal comes once for each app; with the last one, every table is there.
+    with_tables = [config for config in apps.get_app_configs() if config.models_module]
+    if app_config is with_tables[-1]:
+        current_app.loader.import_default_modules()
+        install_ticks()

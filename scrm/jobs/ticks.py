@@ -68,7 +68,7 @@ def claim_slot(name: str, *, every: timedelta, now: datetime) -> bool:
             " WHERE jobs_tick.slot <> excluded.slot",
             [name, slot, now],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def record_duration(name: str, *, seconds: float) -> None:

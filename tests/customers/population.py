@@ -4,11 +4,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from customers.actions.derived import derive
 from customers.models import Customer, Follow, Stage, Tag, TagAssignment
-from scrm.tenancy.models import Corp, Department, Staff
+from scrm.tenancy.models import Corp, Staff
 from tests.factories import NOW, make_department, make_staff, make_stage, make_tag
 
 CITIES = ("上海", "Beijing", "", "beijing", "深圳")
@@ -52,7 +52,7 @@ class Population:
 
 
 def make_population(corp: Corp, *, seed: int, size: int = 120) -> Population:
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311
     tags = [*(make_tag(corp) for _ in range(4)), *(make_tag(corp, kind="wecom") for _ in range(4))]
     head = make_department(corp)
     branches = [make_department(corp, parent=head) for _ in range(2)]
@@ -111,9 +111,7 @@ def _draw_time(dice: random.Random) -> datetime:
     return min(day + dice.choice([timedelta(), timedelta(seconds=-1), timedelta(hours=5)]), NOW)
 
 
-def _make_customer(
-    corp: Corp, number: int, person: Person, stages: dict[str, Stage]
-) -> Customer:
+def _make_customer(corp: Corp, number: int, person: Person, stages: dict[str, Stage]) -> Customer:
     return Customer.objects.create(
         corp=corp,
         external_userid=f"wm{number}",
@@ -126,9 +124,7 @@ def _make_customer(
     )
 
 
-def _follow(
-    dice: random.Random, customer: Customer, person: Person, staff: list[Staff]
-) -> None:
+def _follow(dice: random.Random, customer: Customer, person: Person, staff: list[Staff]) -> None:
     for follower in dice.sample(staff, dice.choice([0, 1, 1, 2, 3])):
         at = _draw_time(dice)
         has_ended = dice.random() < 0.3
@@ -172,7 +168,7 @@ def _values_test(person: Person, leaf: dict[str, Any]) -> bool:
         "stage": {person.stage} - {None},
         "gender": {person.gender},
     }[leaf["field"]]
-    op, value = leaf["op"], leaf.get("value")
+    op, value = str(leaf["op"]), cast("Any", leaf.get("value"))
     if op in {"exists", "is_empty"}:
         has_some = bool(held - {0}) if leaf["field"] == "gender" else bool(held)
         return has_some == ((op == "exists") == (value in (None, [], True)))
@@ -182,9 +178,9 @@ def _values_test(person: Person, leaf: dict[str, Any]) -> bool:
     return values <= held if op == "all_of" else not held.isdisjoint(values)
 
 
-def _time_test(person: Person, leaf: dict[str, Any]) -> bool:
+def _time_test(person: Person, leaf: dict[str, Any]) -> bool:  # noqa: PLR0911
     at: datetime | None = getattr(person, leaf["field"])
-    op, value = leaf["op"], leaf.get("value")
+    op, value = str(leaf["op"]), cast("Any", leaf.get("value"))
     if op in {"exists", "is_empty"}:
         return (at is not None) == ((op == "exists") == (value in (None, [], True)))
     if op == "ne":
@@ -227,9 +223,9 @@ def _at_most(at: datetime, text: str) -> bool:
     return at <= datetime.fromisoformat(text)
 
 
-def _attribute_test(person: Person, leaf: dict[str, Any]) -> bool:
+def _attribute_test(person: Person, leaf: dict[str, Any]) -> bool:  # noqa: PLR0911
     actual = person.attributes.get(leaf["field"].removeprefix("attribute."))
-    op, value = leaf["op"], leaf.get("value")
+    op, value = str(leaf["op"]), cast("Any", leaf.get("value"))
     opposite = {"ne": "eq", "not_in": "in", "not_within_days": "within_days"}
     if op in opposite:
         return not _attribute_test(person, {**leaf, "op": opposite[op]})
@@ -250,13 +246,15 @@ def _attribute_test(person: Person, leaf: dict[str, Any]) -> bool:
     kind, number = _typed(actual)
     if kind != _typed(low)[0] or kind not in {"text", "number"}:
         return False
-    return {
-        "between": lambda: low <= number <= high,
-        "gt": lambda: number > low,
-        "gte": lambda: number >= low,
-        "lt": lambda: number < low,
-        "lte": lambda: number <= low,
-    }[op]()
+    return bool(
+        {
+            "between": lambda: low <= number <= high,
+            "gt": lambda: number > low,
+            "gte": lambda: number >= low,
+            "lt": lambda: number < low,
+            "lte": lambda: number <= low,
+        }[op]()
+    )
 
 
 def _typed(value: Any) -> tuple[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from customers.actions.segments import SCHEMA, customers_of, describe_rule, explain, validate_rule
 from customers.models import Customer
@@ -36,7 +36,9 @@ def population(request: pytest.FixtureRequest, corp: Corp) -> Population:
     return make_population(corp, seed=request.param)
 
 
-def values(field: str, one: SearchStrategy[Any], *, is_single: bool = False) -> SearchStrategy[Rule]:
+def values(
+    field: str, one: SearchStrategy[Any], *, is_single: bool = False
+) -> SearchStrategy[Rule]:
     many = st.lists(one, max_size=4)
     ops = ("in", "not_in") if is_single else SEVERAL
     several = st.builds(lambda op, value: {"op": op, "value": value}, st.sampled_from(ops), many)

@@ -31,18 +31,24 @@ class Command(BaseCommand):
         self.started = time.monotonic()
         population = Population(**{name: options[name] for name in vars(Population())})
         port = options["port"] or (0 if options["once"] else 8000)
+        # Stopped as with Ctrl-C: everything that was started ends with it.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with set_stage(population, port=port, tell=self.tell) as stage:
+                if not options["once"]:
+                    self._announce(stage)
                 campaign = Story(stage.corp, stage.sandbox, self.tell).play()
                 figures = self._check(stage, campaign)
-                self._report(figures, as_json=options["json"])
                 if not options["once"]:
+                    self._report(figures, as_json=options["json"])
                     self._serve(stage, campaign)
         except (StoryStuck, SupervisorError, DomainError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.tell("stopped")
             return
+        # After everything has ended, so that the figures are the last line whoever reads.
+        self._report(figures, as_json=options["json"])
         if not figures["ok"]:
             sys.exit(1)
 
@@ -68,14 +74,17 @@ class Command(BaseCommand):
         verdict = "every figure equals the platform's" if figures["ok"] else "figures disagree"
         self.tell(verdict)
 
-    def _serve(self, stage: Stage, campaign: Campaign) -> None:
+    def _announce(self, stage: Stage) -> None:
         url = stage.supervisor.url
         self.stdout.write(
             f"\n  Admin     {url}/admin/   log in as {USERNAME} / {stage.password}"
-            f"\n  Result    {url}/admin/campaigns/campaign/{campaign.pk}/result/"
             f"\n  API       {url}/api/docs/"
-            f"\n  Platform  {stage.sandbox.control_url}../"
-            "\n\n  Ctrl-C stops everything.\n"
+            f"\n  Platform  {stage.platform_url}   (what truly happens)\n"
         )
         self.stdout.flush()
-        signal.pause()
+
+    def _serve(self, stage: Stage, campaign: Campaign) -> None:
+        result = f"{stage.supervisor.url}/admin/campaigns/campaign/{campaign.pk}/result/"
+        self.stdout.write(f"\n  Result    {result}\n\n  Ctrl-C stops everything.\n")
+        self.stdout.flush()
+        stage.supervisor.wait()
