@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -115,7 +115,9 @@ class RecipientAdmin(ReadOnlyMixin, ScopedModelAdmin[Recipient]):
     def file_view(self, request: HttpRequest, campaign: int) -> StreamingHttpResponse:
         """All recipients of a campaign as CSV, streamed, noted in the audit log."""
         subject = rows_of(Campaign, request).filter(pk=campaign).select_related("corp").first()
-        if subject is None or not request.user.has_perm("campaigns.change_campaign"):
+        if subject is None:
+            raise Http404
+        if not request.user.has_perm("campaigns.change_campaign"):
             raise PermissionDenied
         rows = self.get_queryset(request).filter(campaign=subject)
         actor, now = Actor.of_user(request.user), timezone.now()

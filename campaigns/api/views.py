@@ -24,15 +24,15 @@ from campaigns.actions.results import refresh_campaign, results_by_staff, result
 from campaigns.api import serializers
 from campaigns.api.filters import CampaignFilter
 from campaigns.models import Campaign
+from scrm.audit.api.acting import ActingViewSet
 from scrm.common.api.bodies import EmptyBody
 from scrm.jobs.api.answers import accepted
 from scrm.jobs.api.serializers import AcceptedSerializer
-from scrm.tenancy.api.base import ReadViewSet
 
 _SEND = ("campaigns:send",)
 
 
-class CampaignViewSet(ReadViewSet):
+class CampaignViewSet(ActingViewSet):
     """Mass messages: planned here, sent by staff when they confirm."""
 
     area = "campaigns"

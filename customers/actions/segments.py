@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, RestrictedError
 from django.utils.translation import gettext as _
 
 from customers.models import Customer, CustomerQuerySet, Segment
@@ -162,7 +162,7 @@ def delete_segment(segment: Segment, *, actor: Actor, now: datetime) -> None:
     record("segments.deleted", actor=actor, corp=segment.corp, subject=segment, now=now, data=data)
     try:
         segment.delete()
-    except ProtectedError:
+    except (ProtectedError, RestrictedError):
         message = _("«%(name)s» is used by a campaign and cannot be deleted.")
         raise SegmentInUse(message % {"name": segment.name}) from None
 

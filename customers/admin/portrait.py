@@ -51,7 +51,7 @@ class Portrait:
 def portrait_of(customer: Customer, scope: Scope) -> Portrait:
     assignments = list(
         TagAssignment.objects.filter(customer=customer, tag__deleted_at=None)
-        .select_related("tag__group")
+        .select_related("tag__group", "follow")
         .order_by("tag__kind", "tag__group_id", "tag_id")
     )
     return Portrait(

@@ -17,10 +17,10 @@ from customers.actions.segments import (
 )
 from customers.api import filters, serializers
 from customers.models import Segment
-from scrm.tenancy.api.base import ReadViewSet
+from scrm.audit.api.acting import ActingViewSet
 
 
-class SegmentViewSet(ReadViewSet):
+class SegmentViewSet(ActingViewSet):
     """Saved rules over customers."""
 
     area = "segments"

@@ -24,12 +24,12 @@ from customers.actions.tags import (
 from customers.api import filters, serializers
 from customers.api.batch import tag_batch
 from customers.models import Tag, TagAssignment, TagGroup, TagKind
+from scrm.audit.api.acting import ActingViewSet
 from scrm.common.api.bodies import unknown_id
 from scrm.common.errors import FieldProblem, InvalidInput
-from scrm.tenancy.api.base import ReadViewSet
 
 
-class TagGroupViewSet(ReadViewSet):
+class TagGroupViewSet(ActingViewSet):
     """Tags come in groups; those of kind `wecom` belong to the platform."""
 
     area = "tags"
@@ -61,7 +61,7 @@ class TagGroupViewSet(ReadViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class TagViewSet(ReadViewSet):
+class TagViewSet(ActingViewSet):
     """What customers are marked with."""
 
     area = "tags"

@@ -15,6 +15,7 @@ from customers.actions.stages import set_stage
 from customers.api import filters, serializers
 from customers.api.representation import describe_customers, describe_follows
 from customers.models import Customer, Follow, Segment
+from scrm.audit.api.acting import ActingViewSet
 from scrm.common.api.bodies import unknown_id
 from scrm.tenancy.api.base import ReadViewSet
 from scrm.tenancy.models import Staff
@@ -39,7 +40,7 @@ class StaffViewSet(ReadViewSet):
         )
 
 
-class CustomerViewSet(ReadViewSet):
+class CustomerViewSet(ActingViewSet):
     """Whom the corp knows."""
 
     area = "customers"

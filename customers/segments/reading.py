@@ -64,15 +64,15 @@ class _Reader:
     def read(self, node: object, pointer: str, *, depth: int) -> Node | None:
         """Read a node with all below it; None, and a problem noted, when it is none."""
         try:
-            if depth > DEEPEST:
-                text = _("A rule may be %(deepest)s levels deep.") % {"deepest": DEEPEST}
-                raise _Problem(pointer, "too_deep", text)
             return self._read_node(node, pointer, depth=depth)
         except _Problem as problem:
             self.problems.append(problem.found)
             return None
 
     def _read_node(self, node: object, pointer: str, *, depth: int) -> Node:
+        if depth > DEEPEST:
+            text = _("A rule may be %(deepest)s levels deep.") % {"deepest": DEEPEST}
+            raise _Problem(pointer, "too_deep", text)
         if not isinstance(node, dict):
             raise _Problem(pointer, "type", _("This must be an object."))
         words = [word for word in GROUPS if word in node]

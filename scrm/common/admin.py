@@ -89,7 +89,19 @@ class PictureMixin:
         return []
 
 
-class SuperuserOnlyMixin:
+class NotFoundMixin:
+    """An object that is not there, or not for this person, is 404.
+
+    Django would send the person home with a message.
+    """
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        raise Http404
+
+
+class SuperuserOnlyMixin(NotFoundMixin):
     """Rows of the whole installation: whoever may see only some corps may not see these."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -1,6 +1,6 @@
 """Forms whose save is one action: what the action refuses is shown beside the field it names."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.db import models, transaction
@@ -8,16 +8,14 @@ from django.http import HttpRequest
 
 from scrm.common.errors import DomainError, FieldProblem
 
-if TYPE_CHECKING:
-    from scrm.tenancy.models import Corp
-
 M = TypeVar("M", bound=models.Model)
 
 
 class ActionModelForm(forms.ModelForm[M]):
     """`act()` checks and writes; the admin that shows the form writes nothing itself."""
 
-    corp: "Corp"
+    # Set by the admin that shows the form; `common` knows no corps.
+    corp: Any
     request: HttpRequest
     # Where the first word of a problem's path is called something else in the form.
     places: ClassVar[dict[str, str]] = {}

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+import django_celery_beat.admin  # noqa: F401 — registers what is registered anew here
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from django_celery_beat.admin import PeriodicTaskForm, TaskSelectWidget
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -21,7 +20,6 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from scrm.common.admin import (
     ReadOnlyMixin,
@@ -193,42 +191,23 @@ def _ago(fired_at: datetime, now: datetime) -> SafeString:
     return badge(_t("%(time)s ago") % {"time": timesince(fired_at, now)}, "amber")
 
 
-class ThemedTaskSelectWidget(UnfoldAdminSelectWidget, TaskSelectWidget):  # type: ignore[misc]
-    pass
-
-
-class ThemedPeriodicTaskForm(PeriodicTaskForm):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["task"].widget = UnfoldAdminTextInputWidget()
-        self.fields["regtask"].widget = ThemedTaskSelectWidget()
-
-
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(SuperuserOnlyMixin, ThemedModelAdmin[Any]):
-    """The firings of beat; slowing one down here takes effect within seconds."""
+    """The firings of beat; one that is slowed down or switched off here stays so."""
 
-    form: type[ModelForm[Any]] = ThemedPeriodicTaskForm
+    empty_hint = _("The ticks are written here by `manage.py migrate`.")
     list_display = ("what", "is_on", "schedule_words", "last_run_at", "total_run_count")
     list_fullwidth = True
     list_select_related = ("interval", "crontab", "solar", "clocked")
     list_filter = ("enabled",)
     search_fields = ("name", "task")
     ordering = ("name",)
-    fieldsets = (
-        (None, {"fields": ("name", "enabled", "interval", "description")}),
-        (
-            _("More"),
-            {
-                "classes": ("collapse",),
-                "fields": (
-                    "regtask", "task", "crontab", "solar", "clocked", "start_time", "one_off",
-                    "args", "kwargs", "queue", "expires", "expire_seconds", "last_run_at",
-                ),
-            },
-        ),
-    )  # fmt: skip
-    readonly_fields = ("last_run_at",)
+    fields = ("what", "enabled", "interval", "last_run_at", "description")
+    readonly_fields = ("what", "last_run_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # A task of one's own belongs into the code, where it has a tick.
+        return False
 
     @display(_("does"), ordering="name")
     def what(self, task: Any) -> str:

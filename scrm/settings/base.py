@@ -207,6 +207,8 @@ OUTBOX_MAX_ATTEMPTS = 8
 INBOX_LEASE = timedelta(seconds=60)
 INBOX_MAX_ATTEMPTS = 6
 CALLBACK_MAX_BYTES = 1_000_000
+# A campaign may list 100 000 customers by their ids, about 35 bytes each.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
 
 # --- Campaigns --------------------------------------------------------------------------------
 # A message that staff have not confirmed by then counts as unsent; nobody looks any more.

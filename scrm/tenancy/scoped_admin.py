@@ -11,14 +11,14 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
-from scrm.common.admin import EstimatingPaginator, ThemedModelAdmin
+from scrm.common.admin import EstimatingPaginator, NotFoundMixin, ThemedModelAdmin
 from scrm.common.admin_filters import WordFilter
 from scrm.common.badges import UNKNOWN
 from scrm.tenancy.actions.scopes import scope_of
@@ -50,7 +50,7 @@ def visible_corps(request: HttpRequest) -> list[Corp]:
     return corps
 
 
-class ScopedModelAdmin(ThemedModelAdmin[M]):
+class ScopedModelAdmin(NotFoundMixin, ThemedModelAdmin[M]):
     """Shows nothing beyond the person's scope: lists, objects, choices, autocompletes, exports.
 
     `scoping` says how rows relate to a scope:
@@ -76,12 +76,17 @@ class ScopedModelAdmin(ThemedModelAdmin[M]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         return self.limit(super().get_queryset(request), scope_for(request))
 
-    def _get_obj_does_not_exist_redirect(
-        self, request: HttpRequest, opts: Any, object_id: str
-    ) -> HttpResponse:
-        # Django would send the person home with a message: another corp's row is 404, like
-        # one that never was.
-        raise Http404
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> M | None:
+        """The same object for all who ask while one page is made."""
+        if request.method != "GET":
+            return super().get_object(request, object_id, from_field)
+        found: dict[Any, M | None] = request.__dict__.setdefault("scrm_objects", {})
+        key = (self.model, object_id, from_field)
+        if key not in found:
+            found[key] = super().get_object(request, object_id, from_field)
+        return found[key]
 
     def limit(self, rows: QuerySet[M], scope: Scope) -> QuerySet[M]:
         if scope.everything:

@@ -152,6 +152,13 @@ def test_calls_a_good_signature_around_garbage_malformed(
 
 def test_knows_only_its_own_corps(client: Client, db: None) -> None:
     assert post_body(client, "ww0", b"<xml></xml>").status_code == 404
+    assert client.post("/wecom/callback/%00/", b"", content_type="text/xml").status_code == 404
+
+
+def test_needs_no_slash_at_the_end(client: Client, corp: Corp) -> None:
+    address = f"/wecom/callback/{corp.corp_id}"
+
+    assert client.post(address, b"garbage", content_type="text/xml").status_code == 400
 
 
 def test_refuses_more_than_a_megabyte(client: Client, corp: Corp, post: Post) -> None:

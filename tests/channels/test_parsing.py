@@ -52,7 +52,7 @@ def test_has_no_time_where_the_platform_has_none() -> None:
 
 
 def test_drops_what_the_database_cannot_hold() -> None:
-    assert parsing.customer_of({"external_userid": "wm1", "name": "a\x00b"}).name == "ab"
+    assert parsing.customer_of({"external_userid": "wm1", "name": "a\x00b\ud83d"}).name == "ab?"
 
 
 def test_reads_the_tags_of_both_shapes_of_a_follow() -> None:

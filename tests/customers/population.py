@@ -161,13 +161,14 @@ def _kind(name: str) -> str:
 
 
 def _values_test(person: Person, leaf: dict[str, Any]) -> bool:
-    held: set[Any] = {
+    held_by_field: dict[str, set[Any]] = {
         "tags": person.tags,
         "staff": person.staff,
         "department": person.departments,
         "stage": {person.stage} - {None},
         "gender": {person.gender},
-    }[leaf["field"]]
+    }
+    held = held_by_field[leaf["field"]]
     op, value = str(leaf["op"]), cast("Any", leaf.get("value"))
     if op in {"exists", "is_empty"}:
         has_some = bool(held - {0}) if leaf["field"] == "gender" else bool(held)

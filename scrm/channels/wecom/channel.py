@@ -4,6 +4,8 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from scrm.channels.base import (
     AskedMessage,
     CustomerPage,
@@ -130,7 +132,7 @@ class WeComChannel:
         answer = self._post("add_msg_template", body)
         msgid = parsing.text(answer.get("msgid"))
         if not msgid:
-            raise AnswerLost("The platform accepted a mass message without naming it.")
+            raise AnswerLost(_("The platform took the message without giving it an id."))
         return AskedMessage(msgid, parsing.texts(answer.get("fail_list")))
 
     def find_mass_message(

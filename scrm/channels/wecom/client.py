@@ -26,6 +26,7 @@ from scrm.channels.errors import (
     Unreachable,
 )
 from scrm.channels.wecom.errcodes import TOKEN_REFUSED, error_of
+from scrm.channels.wecom.parsing import text
 from scrm.channels.wecom.tokens import Grant, OwnTokens, SharedTokens, TokenStore
 from scrm.tenancy.models import Corp
 
@@ -131,7 +132,7 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
         if isinstance(error, WeChatClientException):
             if error.errcode is None:
                 return self._error_of_status(error.response.status_code)
-            return error_of(int(error.errcode), str(error.errmsg or ""), path)
+            return error_of(int(error.errcode), text(error.errmsg), path)
         if isinstance(error, _BAD_ADDRESS):
             return Misconfigured(_cannot_be_reached(self.API_BASE_URL))
         if any(isinstance(cause, _NEVER_CONNECTED) for cause in _causes_of(error)):

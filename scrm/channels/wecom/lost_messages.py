@@ -8,6 +8,8 @@ from collections.abc import Container, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from scrm.channels.base import AskedMessage, MassMessage
 from scrm.channels.errors import NotReady, Stale
 from scrm.channels.wecom import parsing
@@ -36,7 +38,7 @@ def find_lost_message(
                 refused = [one for one in message.external_userids if one not in reached]
                 return AskedMessage(msgid, tuple(refused))
             if reached is not None and skew == _SKEWS[0]:
-                raise NotReady("The platform has not said yet whom the message reaches.")
+                raise NotReady(_("The platform has not said yet whom the message reaches."))
     return None
 
 

@@ -25,8 +25,10 @@ _SENT = 2
 
 
 def text(value: object) -> str:
-    # PostgreSQL takes no NUL, people's nicknames now and then have one.
-    return str(value).replace("\x00", "") if isinstance(value, str | int) else ""
+    if not isinstance(value, str | int):
+        return ""
+    # Nicknames now and then have a NUL or half an emoji, neither of which PostgreSQL takes.
+    return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def number(value: object, default: int = 0) -> int:

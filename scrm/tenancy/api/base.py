@@ -22,7 +22,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from scrm.audit.actions.recording import Actor
 from scrm.common.api import pagination
 from scrm.common.api.bodies import BodySerializer, EmptyBody
 from scrm.common.api.parsers import AlwaysJSON, StrictJSONParser
@@ -81,10 +80,6 @@ class CorpViewSet(GenericViewSet[Any]):
     @property
     def corp(self) -> Corp:
         return self.api_key.corp
-
-    @property
-    def actor(self) -> Actor:
-        return Actor.of_key(self.api_key)
 
     @property
     def required_scopes(self) -> tuple[str, ...]:
