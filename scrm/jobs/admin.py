@@ -53,6 +53,7 @@ TICKS: dict[str, Any] = {
     "refreshes": _("read changed customers and groups again"),
     "jobs": _("take up long work"),
     "sync-nightly": _("start the nightly sync"),
+    "housekeeping": _("throw away what is no longer needed"),
     "campaigns-plan": _("start campaigns that are due"),
     "campaigns-poll": _("look for results of campaigns"),
 }

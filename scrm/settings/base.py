@@ -21,7 +21,7 @@ EMBEDDED_BROKER = not env_str("SCRM_BROKER_URL", "")
 
 # On embedded services keys are made once and kept in SCRM_DATA_DIR; a server must be given them.
 SECRET_KEY = env_str("SCRM_SECRET_KEY", embedded.secret_key() if EMBEDDED_DATABASE else None)
-FIELD_KEYS = env_list("SCRM_FIELD_KEYS", embedded.field_keys() if EMBEDDED_DATABASE else "")
+FIELD_KEYS = env_list("SCRM_FIELD_KEYS", embedded.field_keys() if EMBEDDED_DATABASE else None)
 DEBUG = env_bool("SCRM_DEBUG", default=False)
 ALLOWED_HOSTS = env_list("SCRM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("SCRM_TRUSTED_ORIGINS")
@@ -126,6 +126,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -33,5 +33,5 @@ def env_int(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}.") from None
 
 
-def env_list(name: str, default: str = "") -> list[str]:
-    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+def env_list(name: str, default: str | None = "") -> list[str]:
+    return [part.strip() for part in env_str(name, default).split(",") if part.strip()]

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from threading import Thread
 
 import pytest
@@ -26,20 +27,21 @@ def test_fetches_one_token_for_many_calls(channel: Channel, sandbox: SandboxServ
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fetches_one_token_for_many_cold_threads(sandbox: SandboxServer) -> None:
+def test_fetches_one_token_for_many_threads(sandbox: SandboxServer) -> None:
     corp = connect_to(sandbox)
 
     def ask() -> None:
         open_channel(corp).tag_groups()
         connection.close()
 
-    threads = [Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sandbox.calls() == {"gettoken": 1, TAGS: 8}
+    for tokens in (1, 2):
+        threads = [Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sandbox.calls() == {"gettoken": tokens, TAGS: 8 * tokens}
+        AccessToken.objects.update(expires_at=NOW - timedelta(days=1))
 
 
 @pytest.mark.slow
@@ -69,7 +71,7 @@ def test_keeps_an_expiry_for_each_secret(corp: Corp) -> None:
     # Both begin with the same ten characters, which is all that wechatpy looks at.
     app, contact = (SharedTokens(corp, f"0123456789-{name}") for name in ("app", "contact"))
     app.renew(lambda: fetch("app"))
-    AccessToken.objects.update(expires_at=NOW)
+    AccessToken.objects.update(expires_at=NOW - timedelta(days=1))
     contact.renew(lambda: fetch("contact"))
 
     assert (app.current(), contact.current()) == ("", "token of contact")
@@ -211,6 +213,16 @@ def test_does_not_send_what_would_land_after_its_lease(
 
     assert not raised.value.may_have_happened
     assert sandbox.calls() == {"gettoken": 1}
+
+
+def test_goes_to_its_own_machine_past_the_proxy(
+    channel: Channel, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    assert channel.tag_groups()
 
 
 def test_follows_the_settings_of_the_corp(sandbox: SandboxServer, db: None) -> None:

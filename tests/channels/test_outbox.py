@@ -18,6 +18,7 @@ from scrm.channels.actions.outbox import (
     retry_operation,
     run_due_operations,
 )
+from scrm.channels.actions.outcomes import record_found, record_success
 from scrm.channels.base import MassMessage
 from scrm.channels.kinds import subscribe_outcome
 from scrm.channels.models import EndpointPause, Operation
@@ -364,6 +365,37 @@ def test_asks_everybody_once_although_many_answers_are_lost(
 
     assert set(Operation.objects.values_list("status", flat=True)) == {"succeeded"}
     assert asked_customers(sandbox) == count
+
+
+def test_gives_a_found_message_to_nobody_if_it_is_known_as_anothers(
+    ask: Ask, sandbox: SandboxServer
+) -> None:
+    first = ask("a")
+    run_due_operations(now=NOW)
+    second = ask("b")
+    sandbox.faults.drop_request(ASK_PATH)
+    run_due_operations(now=NOW)
+
+    outcome = record_found(reread(second), reread(first).result, now=NOW)
+
+    assert outcome == "overtaken"
+    assert reread(second).status == "unknown"
+
+
+def test_believes_an_answer_that_comes_after_the_call_was_given_up(
+    ask: Ask, sandbox: SandboxServer
+) -> None:
+    operation = ask()
+    (slow,) = claim_due(now=NOW, at_most=10)
+    assert begin_call(slow, now=NOW)
+    assert run_due_operations(now=NOW + LEASE, limit=0) == {"unknown": 1, "absent": 1}
+    (claimed_again,) = claim_due(now=NOW + 2 * LEASE, at_most=10)
+
+    assert record_success(slow, {"msgid": "m", "refused": []}, now=NOW + 2 * LEASE) == "succeeded"
+
+    assert not begin_call(claimed_again, now=NOW + 2 * LEASE)
+    assert reread(operation).result["msgid"] == "m"
+    assert ASK_PATH not in sandbox.calls()
 
 
 def test_takes_over_what_was_claimed_and_never_called(ask: Ask, sandbox: SandboxServer) -> None:

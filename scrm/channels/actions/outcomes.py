@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
+from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _
 
 from scrm.channels.errors import (
@@ -154,11 +155,12 @@ class AnswersOfOthers:
         alike = Operation.objects.filter(
             corp_id=operation.corp_id, kind=operation.kind, status=Status.SUCCEEDED
         )
-        self._others = alike.exclude(pk=operation.pk)
-        self._field = f"result__{kind.identity}"
+        # As text, the form that the index `operation_by_msgid` is made of.
+        answers = alike.alias(answer=KT(f"result__{kind.identity}"))
+        self._others = answers.exclude(pk=operation.pk)
 
     def __contains__(self, value: object) -> bool:
-        return self._others.filter(**{self._field: value}).exists()
+        return self._others.filter(answer=value).exists()
 
 
 def _calls(operation: Operation) -> OperationQuerySet:

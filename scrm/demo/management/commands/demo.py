@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
 from campaigns.models import Campaign
 from scrm.common.errors import DomainError
@@ -84,7 +85,8 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _serve(self, stage: Stage, campaign: Campaign) -> None:
-        result = f"{stage.supervisor.url}/admin/campaigns/campaign/{campaign.pk}/result/"
+        page = reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+        result = f"{stage.supervisor.url}{page}"
         self.stdout.write(f"\n  Result    {result}\n\n  Ctrl-C stops everything.\n")
         self.stdout.flush()
         stage.supervisor.wait()
