@@ -110,8 +110,7 @@ class DraftForm(ActionModelForm[Campaign]):
 
     def composer(self) -> dict[str, Any]:
         """What the composer's script has to know."""
-        given = self["attachments"].value()
-        attachments = json.loads(given) if isinstance(given, str) and given else given
+        attachments = _read(self["attachments"].value())
         return {
             "limit": TEXT_BYTES,
             "most": MAX_ATTACHMENTS,
@@ -149,3 +148,13 @@ class DraftForm(ActionModelForm[Campaign]):
         elif self.instance.external_userids is None:
             written["segment_id"] = None
         return written
+
+
+def _read(given: Any) -> Any:
+    """What the field holds: a list, or the text of one that was sent back with an error."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given or "[]")
+    except ValueError:
+        return []

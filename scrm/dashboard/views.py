@@ -67,10 +67,10 @@ def add_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """unfold's DASHBOARD_CALLBACK."""
     now, scope = timezone.now(), scope_for(request)
     set_up = set_up_of(scope)
-    context |= {
-        "title": _("Home"),
-        "steps": [] if set_up.is_complete else with_next(steps_of(set_up)),
-    }
+    # Who has no corp and cannot connect one has nothing to set up.
+    has_steps = not set_up.is_complete and (set_up.corp or scope.everything)
+    steps = with_next(steps_of(set_up)) if has_steps else []
+    context |= {"title": _("Home"), "steps": steps}
     if set_up.corp is None:
         return context
     context |= {"corp": set_up.corp, "week_ago": now - WEEK}

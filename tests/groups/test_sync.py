@@ -268,7 +268,7 @@ def test_a_lost_page_is_asked_for_again(brand: Corp, sandbox: SandboxServer) -> 
 
 
 def test_says_what_to_change_when_the_secret_is_wrong(brand: Corp, sync: Sync) -> None:
-    brand.secret = "wrong"
+    brand.secret = "wrong"  # noqa: S105
     brand.save()
 
     job = sync()
@@ -396,7 +396,7 @@ def test_a_deleted_tag_is_taken_from_everybody(
 ) -> None:
     sync()
     carried = {wecom_id for *_, ids in truth(sandbox)["follows"] for wecom_id in ids}
-    wecom_id = sorted(carried)[0]
+    wecom_id = min(carried)
     tag = Tag.objects.get(wecom_id=wecom_id)
     assert CustomerTagSet.objects.filter(tag_ids__contains=[tag.pk]).exists()
     sandbox.people.tag_delete_in_console(wecom_id)
