@@ -116,6 +116,7 @@ def _staff_rows(directory: Directory, *, corp: Corp) -> list[dict[str, Any]]:
         rows[userid.lower()] = dict.fromkeys(_STAFF_FIELDS) | {"userid": userid, "contact": True}
     for record in directory.staff:
         status = _STATUS.get(record.status, Staff.Status.ACTIVE)
+        before = rows.get(record.userid.lower(), {}).get("departments") or []
         rows[record.userid.lower()] = {
             "userid": record.userid,
             "name": record.name,
@@ -123,7 +124,7 @@ def _staff_rows(directory: Directory, *, corp: Corp) -> list[dict[str, Any]]:
             "position": record.position,
             "status": status,
             "contact": record.userid.lower() in with_contact and status != Staff.Status.LEFT,
-            "departments": list(record.department_ids),
+            "departments": sorted({*before, *record.department_ids}),
         }
     return [row | {"userid": spelling.get(key, row["userid"])} for key, row in rows.items()]
 

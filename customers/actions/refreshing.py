@@ -1,6 +1,9 @@
 """Reading one thing from the platform again; each function is a refresher of `scrm.channels`."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from typing import Protocol, TypeVar
 
 from django.db import transaction
 
@@ -8,10 +11,26 @@ from customers.actions.directory import Directory, apply_directory, resolve_staf
 from customers.actions.follows import apply_relations, end_unlisted
 from customers.actions.tag_catalogue import apply_tag_groups
 from scrm.channels.actions.refreshes import request_refresh
-from scrm.channels.base import Channel
+from scrm.channels.base import Channel, StaffRecord
 from scrm.channels.errors import Stale
 from scrm.channels.models import Refresh
 from scrm.tenancy.models import Corp
+
+T = TypeVar("T")
+
+
+# So many questions that a job's lease outlasts them.
+_DEPARTMENTS_AT_ONCE = 20
+
+
+class Ask(Protocol):
+    """Puts a question to the platform, with whatever patience whoever asks has."""
+
+    def __call__(self, question: Callable[[], T], /) -> T: ...
+
+
+def _ask(question: Callable[[], T], /) -> T:
+    return question()
 
 
 def refresh_customer(channel: Channel, corp: Corp, key: str, now: datetime) -> None:
@@ -38,14 +57,14 @@ def refresh_staff(channel: Channel, corp: Corp, key: str, now: datetime) -> None
     apply_directory(read_directory(channel), corp=corp, now=now)
 
 
-def read_directory(channel: Channel) -> Directory:
-    """Ask for everything that the platform shows of departments and staff."""
-    departments = channel.departments()
-    return Directory(
-        departments=departments,
-        staff=channel.staff(department.department_id for department in departments),
-        with_contact=channel.staff_with_customer_contact(),
-    )
+def read_directory(channel: Channel, *, ask: Ask = _ask) -> Directory:
+    """Ask for everything that the platform shows of departments and staff, through `ask`."""
+    departments = ask(channel.departments)
+    ids = [department.department_id for department in departments]
+    staff: list[StaffRecord] = []
+    for start in range(0, len(ids), _DEPARTMENTS_AT_ONCE):
+        staff += ask(partial(channel.staff, ids[start : start + _DEPARTMENTS_AT_ONCE]))
+    return Directory(departments, staff, ask(channel.staff_with_customer_contact))
 
 
 def _end_unlisted(key: str, *, corp: Corp, listed: list[int], now: datetime) -> None:

@@ -20,7 +20,7 @@ def register_jobs() -> None:
 def sync_staff(run: SyncRun) -> None:
     """Compare departments, staff, and who may talk to customers."""
     ensure_stages(run.corp)
-    directory = run.ask(lambda: read_directory(run.channel))
+    directory = read_directory(run.channel, ask=run.ask_in_a_row)
     counts = apply_directory(directory, corp=run.corp, now=run.clock())
     run.note(read=counts.platform, part="staff")
     run.finish("staff", {"staff": counts.as_dict()})

@@ -61,6 +61,11 @@ class SyncRun:
                 self.wait(min(busy.delay, _LONGEST_WAIT).total_seconds())
         return question()
 
+    def ask_in_a_row(self, question: Callable[[], T], /) -> T:
+        """Ask one of many questions that belong to one step: the lease has to outlast them."""
+        self.note()
+        return self.ask(question)
+
     def expect(self, rows: int) -> None:
         """Say how many more rows there will be to read, as far as we know."""
         self.bookmark["expected"] = self.job.done + rows

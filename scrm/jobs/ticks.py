@@ -49,7 +49,8 @@ def tick(
 
         task_name = f"{function.__module__}.{function.__name__}"
         REGISTRY[name] = TickSpec(name=name, task=task_name, every=every, queue=queue)
-        return shared_task(name=task_name, queue=queue)(run)
+        # The queue is named by the beat row that fires it (scrm/jobs/actions/installing.py).
+        return shared_task(name=task_name)(run)
 
     return decorate
 

@@ -302,7 +302,9 @@ def test_every_figure_leads_to_as_many_recipients(lin: Client, asked: Campaign, 
     results = results_of(asked)
     expected = sum(results["excluded"].values()) if word == "excluded" else results[word]
 
-    answer = lin.get(page(Recipient, "changelist"), {"campaign": asked.pk, "figure": word})
+    figure: dict[str, str | int] = {"campaign": asked.pk, "figure": word}
+
+    answer = lin.get(page(Recipient, "changelist"), figure)
 
     assert len(answer.context["cl"].result_list) == expected
 

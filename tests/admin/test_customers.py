@@ -29,7 +29,7 @@ from tests.factories import (
 LIST = reverse("admin:customers_customer_changelist")
 
 
-def listed(client: Client, **filters: object) -> list[Customer]:
+def listed(client: Client, **filters: str | int) -> list[Customer]:
     answer = client.get(LIST, filters)
     assert answer.status_code == 200
     return list(answer.context["cl"].result_list)

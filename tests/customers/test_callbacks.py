@@ -117,7 +117,7 @@ def test_a_customer_deletes_the_member_and_stays_deleted(
 def test_staff_delete_the_last_follower_of_a_customer(
     synced_brand: Corp, sandbox: SandboxServer, settle: Settle
 ) -> None:
-    userid, external_userid = first_pair(sandbox)
+    _, external_userid = first_pair(sandbox)
     for relation in sandbox.world.followers_of(external_userid):
         sandbox.people.member_deletes(relation.userid, external_userid)
     settle()
@@ -131,7 +131,7 @@ def test_staff_delete_the_last_follower_of_a_customer(
 def test_a_customer_the_platform_does_not_know_any_more_is_gone(
     synced_brand: Corp, sandbox: SandboxServer, settle: Settle
 ) -> None:
-    userid, external_userid = first_pair(sandbox)
+    _, external_userid = first_pair(sandbox)
     sandbox.callbacks.drop_next(10)
     for relation in sandbox.world.followers_of(external_userid):
         sandbox.people.member_deletes(relation.userid, external_userid)

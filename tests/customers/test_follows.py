@@ -22,7 +22,11 @@ ADDED = NOW - timedelta(days=30)
 def relation(external_userid: str, userid: str, **facts: Any) -> Relation:
     """What the platform says of one pair; facts of the customer begin with `c_`."""
     person = {key.removeprefix("c_"): facts.pop(key) for key in list(facts) if key[:2] == "c_"}
-    customer = {"name": f"Name of {external_userid}", "type": 1, "gender": 2} | person
+    customer: dict[str, Any] = {
+        "name": f"Name of {external_userid}",
+        "type": 1,
+        "gender": 2,
+    } | person
     return (
         CustomerRecord(external_userid=external_userid, **customer),
         FollowRecord(userid=userid, **({"added_at": ADDED} | facts)),

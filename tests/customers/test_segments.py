@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from customers.actions.segments import (
     SCHEMA,
@@ -252,7 +252,8 @@ def test_is_one_statement_that_others_can_build_on(corp: Corp, alice: Staff, bob
 
     assert found == [customer.pk]
     assert len(queries) == 1
-    for empty in ({"any": []}, leaf("tags", "any_of", []), leaf("staff", "in", [])):
+    nobody: list[Rule] = [{"any": []}, leaf("tags", "any_of", []), leaf("staff", "in", [])]
+    for empty in nobody:
         sql, _ = customers_of(empty, corp=corp, now=NOW).values("pk").query.sql_with_params()
         assert sql
 
@@ -364,7 +365,7 @@ def test_explains_that_nobody_follows_a_lost_customer(corp: Corp) -> None:
 
 
 def test_another_rule_is_another_version(corp: Corp) -> None:
-    rule = {"all": []}
+    rule: Rule = {"all": []}
     segment = create_segment("All", corp=corp, rule=rule, actor=SYSTEM, now=NOW)
 
     update_segment(segment, name="Everybody", rule=rule, actor=SYSTEM, now=NOW)
@@ -406,11 +407,12 @@ def test_the_schema_is_one_and_refuses_what_the_reader_refuses(corp: Corp) -> No
     validator = Draft202012Validator(SCHEMA)
 
     assert validator.is_valid({"all": [leaf("tags", "is_empty", []), leaf("gender", "in", [0])]})
-    for wrong in (
+    mistakes: list[Rule] = [
         leaf("colour", "eq", 1),
         leaf("tags", "any_of", "1"),
         leaf("gender", "eq", 3),
         {"all": [], "any": []},
         {"field": "staff", "op": "eq"},
-    ):
+    ]
+    for wrong in mistakes:
         assert not validator.is_valid(wrong), wrong

@@ -267,6 +267,31 @@ def test_a_lost_page_is_asked_for_again(brand: Corp, sandbox: SandboxServer) -> 
     assert account(brand) == truth(sandbox)
 
 
+def test_a_member_whom_the_platform_refuses_begins_the_batch_again(
+    brand: Corp, sandbox: SandboxServer, sync: Sync
+) -> None:
+    sandbox.faults.fail("externalcontact/batch/get_by_user", 60111)
+
+    job = sync()
+
+    assert job.status == Job.Status.SUCCEEDED, job.errors
+    assert account(brand) == truth(sandbox)
+
+
+def test_an_owner_whom_the_platform_refuses_does_not_hide_the_others(
+    brand: Corp, sandbox: SandboxServer, sync: Sync
+) -> None:
+    # Six owners, then three, then one are asked for; that one is passed over.
+    sandbox.faults.fail("externalcontact/groupchat/list", 40003, times=3)
+
+    job = sync()
+
+    assert job.status == Job.Status.SUCCEEDED, job.errors
+    first = Staff.objects.earliest("pk").userid
+    others = {chat for chat in truth(sandbox)["groups"] if chat[2] != first}
+    assert account(brand)["groups"] == others
+
+
 def test_says_what_to_change_when_the_secret_is_wrong(brand: Corp, sync: Sync) -> None:
     brand.secret = "wrong"  # noqa: S105
     brand.save()
@@ -470,7 +495,7 @@ def test_the_command_fails_with_the_platforms_reason(brand: Corp, sandbox: Sandb
 
 
 def test_the_command_refuses_an_unknown_corp_and_part(brand: Corp) -> None:
-    with pytest.raises(CommandError, match="There is no corp wwx"):
+    with pytest.raises(CommandError, match=f"There is no corp wwx; there are: {brand.corp_id}"):
         call_command("sync", corp="wwx")
     with pytest.raises(CommandError, match="orders cannot be synced"):
         call_command("sync", corp=brand.corp_id, only="orders")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from customers.actions.sync_run import told
 from groups.actions.sync import PARTS, start_sync
@@ -24,11 +25,12 @@ class Command(BaseCommand):
             "--only", default="", metavar=",".join(PARTS), help="some parts instead of all"
         )
 
-    def handle(self, *_: Any, corp: str, only: str, **__: Any) -> None:
+    def handle(self, *args: Any, corp: str, only: str, **options: Any) -> None:
         found = Corp.objects.filter(corp_id=corp).first()
         if found is None:
             known = ", ".join(Corp.objects.order_by("pk").values_list("corp_id", flat=True))
-            raise CommandError(f"There is no corp {corp}; known: {known or 'none'}.")
+            message = _("There is no corp %(id)s; there are: %(known)s.")
+            raise CommandError(message % {"id": corp, "known": known or "—"})
         parts = [part.strip() for part in only.split(",") if part.strip()]
         try:
             job = start_sync(found, now=timezone.now(), only=parts)
@@ -53,11 +55,12 @@ class Command(BaseCommand):
 
     def _tell(self, job: Job) -> None:
         for kind, counts in job.report.items():
-            self.stdout.write(
-                f"{kind}: platform {counts['platform']} = local {counts['local']}"
-                f" (created {counts['created']}, updated {counts['updated']},"
-                f" ended {counts['ended']})"
+            sign = "=" if counts["platform"] == counts["local"] else "≠"
+            line = _(
+                "%(kind)s: platform %(platform)s %(sign)s local %(local)s"
+                " (created %(created)s, updated %(updated)s, ended %(ended)s)"
             )
+            self.stdout.write(line % {"kind": kind, "sign": sign, **counts})
         for error in job.errors:
             self.stderr.write(f"{error.get('chat_id', '')} {error['message']}".strip())
         if job.status != Job.Status.SUCCEEDED:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from scrm.audit.actions.recording import Actor, record
 from scrm.channels.actions.asking import ask, claim_due
 from scrm.channels.actions.lost_answers import reclaim_expired, resolve_lost_answers
-from scrm.channels.kinds import listeners_of, subscribe_outcome  # noqa: F401
+from scrm.channels.kinds import listeners_of
 from scrm.channels.models import Operation
 from scrm.channels.pace import BUDGET, clock_from
 from scrm.common.errors import DomainError

@@ -160,7 +160,7 @@ class AnswersOfOthers:
         self._others = answers.exclude(pk=operation.pk)
 
     def __contains__(self, value: object) -> bool:
-        return self._others.filter(answer=value).exists()
+        return self._others.filter(answer=str(value)).exists()
 
 
 def _calls(operation: Operation) -> OperationQuerySet:
