@@ -70,28 +70,25 @@ def tag_customers(
 @transaction.atomic
 def apply_tagging_outcome(operation: Operation, now: datetime) -> None:
     """Follow what the platform accepted; after a refusal look at what it has instead."""
-    payload = operation.payload
+    userid = operation.payload["userid"]
+    external_userid = operation.payload["external_userid"]
     if operation.status == Operation.Status.FAILED:
-        for kind, key in [
-            (Refresh.Kind.CUSTOMER, payload["external_userid"]),
-            (Refresh.Kind.TAGS, ""),
-        ]:
-            request_refresh(kind, corp=operation.corp, now=now, key=key)
+        request_refresh(Refresh.Kind.CUSTOMER, corp=operation.corp, now=now, key=external_userid)
+        request_refresh(Refresh.Kind.TAGS, corp=operation.corp, now=now)
     if operation.status != Operation.Status.SUCCEEDED:
         return
-    follow = (
-        Follow.objects.for_corp(operation.corp)
-        .filter(
-            staff__userid=payload["userid"], customer__external_userid=payload["external_userid"]
-        )
-        .first()
+    follows = Follow.objects.for_corp(operation.corp).filter(
+        staff__userid=userid, customer__external_userid=external_userid
     )
-    if follow is None:
-        return
+    if follow := follows.first():
+        _retag_follow(follow, operation, now=now)
+
+
+def _retag_follow(follow: Follow, operation: Operation, *, now: datetime) -> None:
     lock_customers(Customer.objects.filter(pk=follow.customer_id))
     carried = TagAssignment.objects.filter(follow=follow)
-    carried.filter(tag__wecom_id__in=payload["remove"]).delete()
-    given = Tag.objects.for_corp(operation.corp).current().filter(wecom_id__in=payload["add"])
+    carried.filter(tag__wecom_id__in=operation.payload["remove"]).delete()
+    tags = Tag.objects.for_corp(operation.corp).current()
     TagAssignment.objects.bulk_create(
         [
             TagAssignment(
@@ -101,7 +98,7 @@ def apply_tagging_outcome(operation: Operation, now: datetime) -> None:
                 follow=follow,
                 since=now,
             )
-            for tag in given
+            for tag in tags.filter(wecom_id__in=operation.payload["add"])
         ],
         ignore_conflicts=True,
     )

@@ -308,7 +308,7 @@ class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
     def trouble_in_full(self, operation: Operation) -> str:
         return operation.error or UNKNOWN
 
-    @display(_("asked"))
+    @display(_("what was asked"))
     def asked(self, operation: Operation) -> str:
         return facts_table(_shortened(operation.payload))
 

@@ -56,9 +56,9 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         ),
     ),
     (
-        _("Operation"),
+        _("Records"),
         (
-            Item(_("Long work"), "pending_actions", "jobs.job"),
+            Item(_("Jobs"), "pending_actions", "jobs.job"),
             Item(_("Inbox"), "inbox", "channels.inboundevent"),
             Item(_("Outbox"), "outbox", "channels.operation"),
             Item(_("Audit log"), "history_edu", "audit.auditentry"),

@@ -7,9 +7,6 @@ from scrm.channels import tasks, waking
 from scrm.channels.models import InboundEvent
 from tests.channels.conftest import Post, contact_xml
 
-# Celery 5.7 warns of the `queue` of every tick the first time its tasks are looked at.
-pytestmark = pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")
-
 
 class Wakes:
     def __init__(self) -> None:
