@@ -126,6 +126,10 @@ class RecipientAdmin(ReadOnlyMixin, ScopedModelAdmin[Recipient]):
         response["Content-Disposition"] = f'attachment; filename="campaign-{subject.pk}.csv"'
         return response
 
+    def title_of(self, request: HttpRequest, object_id: str) -> str:
+        recipient = self.get_object(request, object_id)
+        return str(recipient.customer) if recipient else ""
+
     @display(_("customer"))
     def who(self, recipient: Recipient) -> SafeString:
         customer = recipient.customer

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     class ExportMixin: ...
 else:
     from import_export.admin import ExportMixin
-    from unfold.contrib.import_export.forms import SelectableFieldsExportForm
+    from unfold.contrib.import_export.forms import ExportForm
 
 
 class CustomerChangeList(ChangeList):
@@ -97,7 +97,7 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
     # Excel takes a file without this mark for the local eight-bit code page.
     to_encoding = "utf-8-sig"
     if not TYPE_CHECKING:
-        export_form_class = SelectableFieldsExportForm
+        export_form_class = ExportForm
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CustomerChangeList
@@ -109,6 +109,12 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
             path("<int:pk>/stage/", wrap(self.stage_view), name="customers_customer_stage"),
             *super().get_urls(),
         ]
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Newest first; who has no friend has no such time, so the lost come by their loss."""
+        if request.GET.get("state") in {"lost", "all"}:
+            return (F("added_at").desc(nulls_last=True), "-updated_at", "-id")
+        return super().get_ordering(request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
@@ -218,6 +224,9 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
         if not one.exists():
             raise Http404
         return one
+
+    def get_export_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {"page_title": _t("Export")}
 
     def get_export_data(
         self, file_format: Any, request: HttpRequest, queryset: QuerySet[Customer], **kwargs: Any

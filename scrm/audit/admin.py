@@ -118,6 +118,10 @@ class AuditEntryAdmin(ReadOnlyMixin, ScopedModelAdmin[AuditEntry]):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return AuditChangeList
 
+    def title_of(self, request: HttpRequest, object_id: str) -> str:
+        entry = self.get_object(request, object_id)
+        return f"{self.what(entry)} #{entry.pk}" if entry else ""
+
     @display(_("actor"))
     def who(self, entry: AuditEntry) -> SafeString:
         kind = badge(entry.get_actor_kind_display(), _TONES.get(entry.actor_kind, "grey"))

@@ -158,6 +158,10 @@ class InboundEventAdmin(ReadOnlyMixin, ScopedModelAdmin[InboundEvent]):
         replay_event(event, actor=Actor.of_user(request.user), now=timezone.now())
         self.message_user(request, _t("The event will be handled again within seconds."))
 
+    def title_of(self, request: HttpRequest, object_id: str) -> str:
+        event = self.get_object(request, object_id)
+        return f"{self.what(event)} #{event.pk}" if event else ""
+
     @display(_("event"))
     def what(self, event: InboundEvent) -> str:
         raw = " / ".join(filter(None, [event.event, event.change_type])) or UNKNOWN
@@ -287,6 +291,10 @@ class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
     def cancel(self, request: HttpRequest, operation: Operation, form: DialogForm) -> None:
         cancel_operation(operation, actor=Actor.of_user(request.user), now=timezone.now())
         self.message_user(request, _t("It is cancelled."))
+
+    def title_of(self, request: HttpRequest, object_id: str) -> str:
+        operation = self.get_object(request, object_id)
+        return f"{self.what(operation)} #{operation.pk}" if operation else ""
 
     @display(_("kind"))
     def what(self, operation: Operation) -> str:

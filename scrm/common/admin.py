@@ -15,6 +15,7 @@ from unfold.decorators import action as themed_action
 from unfold.decorators import display as themed_display
 from unfold.enums import ActionVariant
 
+from scrm.common.badges import UNKNOWN
 from scrm.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class NotFoundMixin:
 
 class SuperuserOnlyMixin(NotFoundMixin):
     """Rows of the whole installation: whoever may see only some corps may not see these."""
+
+    empty_value_display = UNKNOWN
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_superuser

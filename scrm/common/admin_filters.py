@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.forms import DropdownForm
 
@@ -31,7 +32,7 @@ class WordFilter(SimpleListFilter):
         name = self.parameter_name
         yield {
             "form": DropdownForm(
-                label=self.title,
+                label=capfirst(self.title),
                 name=name,
                 choices=[("", self.all_label), *self.lookup_choices],
                 data={name: self.value()},
@@ -60,7 +61,7 @@ class ChoiceWordFilter(FieldListFilter):
     def choices(self, changelist: "ChangeList") -> Iterator[Any]:
         yield {
             "form": DropdownForm(
-                label=self.title,
+                label=capfirst(self.title),
                 name=self.field_path,
                 choices=[("", _("All")), *self._words()],
                 data={self.field_path: self.chosen()},

@@ -104,6 +104,10 @@ class JobAdmin(ReadOnlyMixin, ScopedModelAdmin[Job]):
     )  # fmt: skip
     sortable_by = ("started_at",)
 
+    def title_of(self, request: HttpRequest, object_id: str) -> str:
+        job = self.get_object(request, object_id)
+        return f"{self.what(job)} #{job.pk}" if job else ""
+
     @display(_("kind"))
     def what(self, job: Job) -> str:
         return str(KINDS.get(job.kind, job.kind))
@@ -205,9 +209,13 @@ class PeriodicTaskAdmin(SuperuserOnlyMixin, ThemedModelAdmin[Any]):
     ordering = ("name",)
     fields = ("what", "enabled", "interval", "last_run_at", "description")
     readonly_fields = ("what", "last_run_at")
+    actions = None
 
+    # What is fired is written in the code (scrm/jobs/ticks.py); here it is slowed down or stopped.
     def has_add_permission(self, request: HttpRequest) -> bool:
-        # A task of one's own belongs into the code, where it has a tick.
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     @display(_("does"), ordering="name")

@@ -44,6 +44,8 @@ class Job(CorpModel):
     created_at = models.DateTimeField(_("created"))
     due_at = models.DateTimeField(_("due"))
     started_at = models.DateTimeField(_("started"), null=True)
+    # When the worker that is at it took it up; it writes only while this is so.
+    claimed_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 

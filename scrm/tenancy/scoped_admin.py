@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
@@ -134,7 +135,14 @@ class ScopedModelAdmin(NotFoundMixin, ThemedModelAdmin[M]):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         context = {"show_save_and_add_another": False, **(extra_context or {})}
+        if object_id and (title := self.title_of(request, object_id)):
+            # A text as `original` leads the trail to the list, and no further.
+            context |= {"original": title, "page_title": title, "title": title, "subtitle": ""}
         return super().changeform_view(request, object_id, form_url, context)
+
+    def title_of(self, request: HttpRequest, object_id: str) -> str:
+        """What an object is called on its page, where its own name is for logs."""
+        return ""
 
     def corp_of(self, request: HttpRequest, subject: M | None) -> Corp | None:
         corp: Corp | None = getattr(subject, "corp", None)
@@ -267,7 +275,7 @@ class AutocompleteFilter(SimpleListFilter):
         form = AutocompleteDropdownForm(
             request=self.request,
             name=name,
-            label=self.title,
+            label=capfirst(self.title),
             choices=(),
             field=self.source,
             model_admin=self.model_admin,

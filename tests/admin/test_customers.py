@@ -203,14 +203,7 @@ def test_somebody_who_may_only_look_is_offered_no_action(
 
 
 # --- exports ----------------------------------------------------------------------------------
-EXPORT = {
-    "format": "0",
-    "resource": "0",
-    **{
-        f"customerresource_{name}": "on"
-        for name in ("external_userid", "name", "tags", "followed_by")
-    },
-}
+EXPORT = {"format": "0"}
 
 
 def test_an_export_has_the_rows_of_the_list_and_is_noted(
@@ -225,7 +218,7 @@ def test_an_export_has_the_rows_of_the_list_and_is_noted(
 
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert len(rows) == 2
-    assert rows[1][1:] == ["Zhang", "Gold", "Alice"]
+    assert {"Zhang", "Gold", "Alice"} < set(rows[1])
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.data) == (
         "customers.exported",

@@ -15,7 +15,7 @@ from scrm.audit.models import AuditEntry
 from scrm.common.errors import DomainError
 from scrm.dashboard.actions.connecting import Credentials, connect_corp, exchange_credentials
 from scrm.sandbox.server import SandboxServer
-from scrm.tenancy.actions.corps import CorpSettings
+from scrm.tenancy.actions.corps import CorpExists, CorpSettings
 from scrm.tenancy.models import Corp
 from tests.admin.conftest import speak
 from tests.factories import NOW
@@ -83,7 +83,7 @@ def test_nothing_is_kept_of_a_corp_with_a_wrong(sandbox: SandboxServer, wrong: s
 def test_a_corp_is_connected_once(sandbox: SandboxServer) -> None:
     connect_corp(settings_of(sandbox), actor=SYSTEM, now=NOW)
 
-    with pytest.raises(DomainError, match="connected already"):
+    with pytest.raises(CorpExists):
         connect_corp(settings_of(sandbox), actor=SYSTEM, now=NOW)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +34,10 @@ class NotYet(Exception):
     def __init__(self, until: datetime) -> None:
         super().__init__(until)
         self.until = until
+
+
+class JobTakenOver(Exception):
+    """This worker was so slow that another one has taken the job up: leave it alone."""
 
 
 Work = Callable[[Job, Callable[[], datetime]], Outcome]
@@ -81,18 +86,26 @@ def claim_job(*, now: datetime, pk: int | None = None) -> Job | None:
             return None
         job.status = Job.Status.RUNNING
         job.started_at = job.started_at or now
-        job.lease_until = now + LEASE
+        job.claimed_at, job.lease_until = now, now + LEASE
         job.attempts += 1
-        job.save(update_fields=["status", "started_at", "lease_until", "attempts"])
+        job.save(update_fields=["status", "started_at", "claimed_at", "lease_until", "attempts"])
     return job
 
 
 def run_job(job: Job, *, clock: Callable[[], datetime]) -> Job:
     """Do a claimed job to its end; what goes wrong is written into it, not raised."""
+    with suppress(JobTakenOver):
+        _run(job, clock=clock)
+    return job
+
+
+def _run(job: Job, *, clock: Callable[[], datetime]) -> None:
     try:
         outcome = _works[job.kind](job, clock)
     except NotYet as wait:
         _put_back(job, until=wait.until, attempts=0)
+    except JobTakenOver:
+        raise
     except DomainError as error:
         _finish(job, Job.Status.FAILED, Outcome({}, ({"message": error.detail},)), now=clock())
     except Exception:
@@ -102,16 +115,17 @@ def run_job(job: Job, *, clock: Callable[[], datetime]) -> Job:
     else:
         status = Job.Status.PARTIAL if outcome.errors else Job.Status.SUCCEEDED
         _finish(job, status, outcome, now=clock())
-    return job
 
 
 def note_progress(
     job: Job, *, now: datetime, done: int, total: int | None = None, state: dict[str, Any]
 ) -> None:
-    """Write the bookmark; call it in the transaction of the step, so that neither is lost."""
-    job.done, job.state, job.lease_until = done, state, now + LEASE
-    job.total = total if total is not None else job.total
-    job.save(update_fields=["done", "total", "state", "lease_until"])
+    """Write the bookmark; call it in the transaction of the step, so that neither is lost.
+
+    Raises JobTakenOver, and so undoes the step, when another worker is at the job by now.
+    """
+    total = total if total is not None else job.total
+    _write(job, done=done, total=total, state=state, lease_until=now + LEASE)
 
 
 def _try_again(job: Job, *, now: datetime) -> None:
@@ -123,11 +137,26 @@ def _try_again(job: Job, *, now: datetime) -> None:
 
 
 def _put_back(job: Job, *, until: datetime, attempts: int) -> None:
-    job.status, job.due_at, job.lease_until, job.attempts = Job.Status.QUEUED, until, None, attempts
-    job.save(update_fields=["status", "due_at", "lease_until", "attempts"])
+    _write(job, status=Job.Status.QUEUED, due_at=until, lease_until=None, attempts=attempts)
 
 
 def _finish(job: Job, status: Job.Status, outcome: Outcome, *, now: datetime) -> None:
-    job.status, job.report, job.errors = status, outcome.report, list(outcome.errors)
-    job.finished_at, job.lease_until = now, None
-    job.save(update_fields=["status", "report", "errors", "finished_at", "lease_until"])
+    _write(
+        job,
+        status=status,
+        report=outcome.report,
+        errors=list(outcome.errors),
+        finished_at=now,
+        lease_until=None,
+    )
+
+
+def _write(job: Job, **fields: Any) -> None:
+    """Write onto the job if it still is this worker's: claimed with the same start."""
+    mine = Job.objects.filter(
+        pk=job.pk, status=Job.Status.RUNNING, attempts=job.attempts, claimed_at=job.claimed_at
+    )
+    if not mine.update(**fields):
+        raise JobTakenOver
+    for name, value in fields.items():
+        setattr(job, name, value)
