@@ -67,7 +67,7 @@ class ExistingFilter(WordFilter):
 @admin.register(GroupChat)
 class GroupChatAdmin(ReadOnlyMixin, PictureMixin, ScopedModelAdmin[GroupChat]):
     empty_hint = _("Group chats come from WeCom with the first sync.")
-    list_display = ("who", "owner_name", "state", "member_count", "customers", "opened_at", "corp")
+    list_display = ("who", "owner_name", "state", "member_count", "customers", "opened_at", "brand")
     list_filter = (
         ExistingFilter,
         ("status", ChoiceWordFilter),

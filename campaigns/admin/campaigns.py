@@ -91,7 +91,7 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
         "planned",
         "confirmed",
         "delivered",
-        "corp",
+        "brand",
     )
     list_filter = (("status", ChoiceWordFilter), ("created_at", DayRangeFilter))
     list_select_related = ("corp", "segment")

@@ -79,7 +79,7 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
         "tags",
         "followed_by",
         "added_at",
-        "corp",
+        "brand",
     )
     list_filter = (
         StateFilter, TagFilter, StageFilter, StaffFilter, ("added_at", DayRangeFilter), LostSinceFilter,

@@ -11,6 +11,7 @@ from import_export.fields import Field
 
 from customers.admin.pieces import attach_followers, attach_tags
 from customers.models import Customer
+from scrm.common.badges import listed
 
 if TYPE_CHECKING:
 
@@ -52,10 +53,10 @@ class CustomerResource(ModelResource):
         yield from _prepared(chunk)
 
     def dehydrate_tags(self, customer: Customer) -> str:
-        return "、".join(tag.name for tag in customer.shown_tags)  # type: ignore[attr-defined]
+        return listed(tag.name for tag in customer.shown_tags)  # type: ignore[attr-defined]
 
     def dehydrate_followed_by(self, customer: Customer) -> str:
-        return "、".join(customer.followers)  # type: ignore[attr-defined]
+        return listed(customer.followers)  # type: ignore[attr-defined]
 
     def dehydrate_added_at(self, customer: Customer) -> str:
         return _local(customer.added_at)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from customers.models import Customer, CustomerTagSet, Follow, Tag
-from scrm.common.badges import UNKNOWN, badge
+from scrm.common.badges import UNKNOWN, badge, listed
 
 _MOST_CHIPS = 3
 _MOST_NAMES = 2
@@ -74,7 +74,7 @@ def chips(tags: Sequence[Tag], *, most: int = _MOST_CHIPS) -> SafeString | str:
     rest = tags[most:]
     more: SafeString | str = ""
     if rest:
-        names = "、".join(tag.name for tag in rest)
+        names = listed(tag.name for tag in rest)
         more = format_html(
             '<span class="scrm-chip scrm-chip-more" title="{}">+{}</span>', names, len(rest)
         )
@@ -85,7 +85,7 @@ def names_of(people: Sequence[str]) -> str:
     """Two names and how many more."""
     if not people:
         return UNKNOWN
-    text = "、".join(people[:_MOST_NAMES])
+    text = listed(people[:_MOST_NAMES])
     more = len(people) - _MOST_NAMES
     return _("%(names)s and %(count)d more") % {"names": text, "count": more} if more > 0 else text
 

@@ -78,7 +78,7 @@ class SegmentAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Segment]):
     empty_hint = _(
         "Say whom you mean, for example «tag: newborn, added within 30 days», and save it."
     )
-    list_display = ("name", "told", "used", "updated_at", "corp")
+    list_display = ("name", "told", "used", "updated_at", "brand")
     list_select_related = ("corp",)
     search_fields = ("name",)
     ordering = ("-updated_at", "-id")

@@ -19,7 +19,7 @@ from scrm.common.admin import (
     display,
 )
 from scrm.common.admin_filters import ChoiceWordFilter
-from scrm.common.badges import UNKNOWN, badge, status_badge
+from scrm.common.badges import UNKNOWN, badge, listed, status_badge
 from scrm.tenancy.actions.scopes import with_all_below
 from scrm.tenancy.models import Department, Staff
 from scrm.tenancy.scoped_admin import AutocompleteFilter, ScopedModelAdmin
@@ -46,7 +46,7 @@ class StaffAdmin(ReadOnlyMixin, ScopedModelAdmin[Staff]):
     empty_hint = _(
         "Staff come from WeCom with the first sync: open the corp and choose «Sync now»."
     )
-    list_display = ("who", "units", "position", "state", "contact", "customers", "corp")
+    list_display = ("who", "units", "position", "state", "contact", "customers", "brand")
     list_filter = (DepartmentFilter, ("status", ChoiceWordFilter))
     list_select_related = ("corp",)
     search_fields = ("name", "userid", "alias")
@@ -57,11 +57,11 @@ class StaffAdmin(ReadOnlyMixin, ScopedModelAdmin[Staff]):
         ("units", "position"),
         ("customers", "contact"),
         ("userid", "alias"),
-        ("left_at", "corp"),
+        ("left_at", "brand"),
     )
     readonly_fields = (
         "who", "state", "units", "position", "customers", "contact", "userid", "alias", "left_at",
-        "corp",
+        "brand",
     )  # fmt: skip
     sortable_by = ("who", "customers")
 
@@ -83,7 +83,7 @@ class StaffAdmin(ReadOnlyMixin, ScopedModelAdmin[Staff]):
 
     @display(_("departments"))
     def units(self, staff: Staff) -> str:
-        return "、".join(unit.name for unit in staff.departments.all()) or UNKNOWN
+        return listed(unit.name for unit in staff.departments.all()) or UNKNOWN
 
     @display(_("status"))
     def state(self, staff: Staff) -> SafeString:

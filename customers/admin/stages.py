@@ -58,7 +58,7 @@ class StageAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Stage]):
     scoping = "corp"
     empty_hint = _("Every corp begins with the usual stages when it is connected.")
     form = StageForm
-    list_display = ("name", "key", "order", "customers", "corp")
+    list_display = ("name", "key", "order", "customers", "brand")
     list_select_related = ("corp",)
     search_fields = ("name", "key")
     ordering = ("corp", "order", "pk")

@@ -141,7 +141,7 @@ class TagAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[T
     scoping = "corp"
     empty_hint = _("Make tags of your own, or sync the corp to see those of WeCom.")
     form = TagForm
-    list_display = ("shown", "group_name", "kind_badge", "carriers", "corp")
+    list_display = ("shown", "group_name", "kind_badge", "carriers", "brand")
     list_filter = (("kind", ChoiceWordFilter), GroupFilter)
     list_select_related = ("corp", "group")
     search_fields = ("name", "group__name")
@@ -201,7 +201,7 @@ class TagGroupAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAd
     scoping = "corp"
     empty_hint = _("A group holds tags that answer one question, such as «interest» or «source».")
     form = TagGroupForm
-    list_display = ("name", "kind_badge", "tag_count", "corp")
+    list_display = ("name", "kind_badge", "tag_count", "brand")
     list_filter = (("kind", ChoiceWordFilter),)
     list_select_related = ("corp",)
     search_fields = ("name",)

@@ -105,13 +105,13 @@ def _model_of(subject_type: str) -> Any:
 class AuditEntryAdmin(ReadOnlyMixin, ScopedModelAdmin[AuditEntry]):
     scoping = "whole_corp"
     empty_hint = _("Every act of a person or of a brand's key will be listed here.")
-    list_display = ("at", "who", "what", "subject", "corp")
+    list_display = ("at", "who", "what", "subject", "brand")
     list_display_links = ("at",)
     list_filter = (ActFilter, ("actor_kind", ChoiceWordFilter), ("at", DayRangeFilter))
     list_select_related = ("corp",)
     search_fields = ("actor_name", "subject_id")
     ordering = ("-at", "-id")
-    fields = ("at", "who", "what", "subject", "details", "corp")
+    fields = ("at", "who", "what", "subject", "details", "brand")
     readonly_fields = fields
     sortable_by = ("at",)
 

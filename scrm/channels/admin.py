@@ -108,7 +108,7 @@ class EventFilter(WordFilter):
 class InboundEventAdmin(ReadOnlyMixin, ScopedModelAdmin[InboundEvent]):
     scoping = "whole_corp"
     empty_hint = _("Callbacks of the platform are listed here once its console knows our address.")
-    list_display = ("received_at", "what", "order_key", "state", "attempts", "trouble", "corp")
+    list_display = ("received_at", "what", "order_key", "state", "attempts", "trouble", "brand")
     list_filter = (
         ("status", ChoiceWordFilter),
         EventFilter,
@@ -127,11 +127,11 @@ class InboundEventAdmin(ReadOnlyMixin, ScopedModelAdmin[InboundEvent]):
         ("order_key", "attempts"),
         "trouble_in_full",
         "xml",
-        "corp",
+        "brand",
     )
     readonly_fields = (
         "what", "state", "happened_at", "received_at", "handled_at", "next_attempt_at",
-        "order_key", "attempts", "trouble_in_full", "xml", "corp",
+        "order_key", "attempts", "trouble_in_full", "xml", "brand",
     )  # fmt: skip
     sortable_by = ("received_at",)
 
@@ -213,7 +213,7 @@ class OperationKindFilter(WordFilter):
 class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
     scoping = "whole_corp"
     empty_hint = _("Every change asked of the platform is listed here with its answer.")
-    list_display = ("created_at", "what", "state", "attempts", "next_at", "trouble", "corp")
+    list_display = ("created_at", "what", "state", "attempts", "next_at", "trouble", "brand")
     list_filter = (
         ("status", ChoiceWordFilter),
         OperationKindFilter,
@@ -233,11 +233,11 @@ class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
         "trouble_in_full",
         "asked",
         "answer",
-        "corp",
+        "brand",
     )
     readonly_fields = (
         "what", "state", "created_at", "finished_at", "attempts", "next_at", "called_at",
-        "errcode", "trouble_in_full", "asked", "answer", "corp",
+        "errcode", "trouble_in_full", "asked", "answer", "brand",
     )  # fmt: skip
     sortable_by = ("created_at",)
 
@@ -341,7 +341,7 @@ def _shortened(data: Any) -> Any:
 class EndpointPauseAdmin(ReadOnlyMixin, ScopedModelAdmin[EndpointPause]):
     scoping = "whole_corp"
     empty_hint = _("The platform has not asked us to slow down.")
-    list_display = ("what", "until", "errcode", "corp")
+    list_display = ("what", "until", "errcode", "brand")
     list_select_related = ("corp",)
     ordering = ("-until",)
 
@@ -354,7 +354,7 @@ class EndpointPauseAdmin(ReadOnlyMixin, ScopedModelAdmin[EndpointPause]):
 class RefreshAdmin(ReadOnlyMixin, ScopedModelAdmin[Refresh]):
     scoping = "whole_corp"
     empty_hint = _("Nothing waits to be read again: what we know is up to date.")
-    list_display = ("kind", "key", "wished_at", "due_at", "attempts", "error", "corp")
+    list_display = ("kind", "key", "wished_at", "due_at", "attempts", "error", "brand")
     list_filter = (("kind", ChoiceWordFilter),)
     list_select_related = ("corp",)
     search_fields = ("key",)

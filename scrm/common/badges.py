@@ -1,13 +1,19 @@
 """A status in a word with a colour, and what is shown for what nobody can know."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 # Never 0: that would be a claim.
 UNKNOWN = "—"
+
+
+def listed(words: Iterable[object]) -> str:
+    """Words one after the other, as the language does it."""
+    return _(", ").join(str(word) for word in words)
 
 
 def badge(text: object, tone: str = "grey") -> SafeString:

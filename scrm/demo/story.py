@@ -28,7 +28,7 @@ from scrm.sandbox.remote import SandboxRemote
 from scrm.tenancy.models import Corp
 
 MESSAGE = (
-    "亲爱的准妈妈,本周六下午三点,我们的育婴师会在直播间讲新生儿护理的三个要点,"
+    "亲爱的准妈妈，本周六下午三点,我们的育婴师会在直播间讲新生儿护理的三个要点，"
     "还有待产包清单可以领取。点开下面的链接就能预约。"
 )
 AUDIENCE_TAGS = ("孕晚期", "0-6月")
@@ -105,7 +105,7 @@ class Story:
         link = {
             "kind": "link",
             "title": "新生儿护理直播预约",
-            "desc": "本周六 15:00,育婴师在线答疑",
+            "desc": "本周六 15:00，育婴师在线答疑",
             "url": "https://brand.example/live/newborn",
         }
         draft = CampaignDraft(

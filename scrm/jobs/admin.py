@@ -81,7 +81,7 @@ class KindFilter(WordFilter):
 class JobAdmin(ReadOnlyMixin, ScopedModelAdmin[Job]):
     scoping = "whole_corp"
     empty_hint = _("Long work such as a sync will be listed here with its progress and report.")
-    list_display = ("what", "standing", "progress", "started_at", "took", "outcome", "corp")
+    list_display = ("what", "standing", "progress", "started_at", "took", "outcome", "brand")
     list_filter = (
         KindFilter,
         ("status", ChoiceWordFilter),
@@ -96,11 +96,11 @@ class JobAdmin(ReadOnlyMixin, ScopedModelAdmin[Job]):
         ("finished_at", "took"),
         "report_table",
         "error_table",
-        "corp",
+        "brand",
     )
     readonly_fields = (
         "what", "standing", "progress", "attempts", "created_at", "started_at", "finished_at", "took",
-        "report_table", "error_table", "corp",
+        "report_table", "error_table", "brand",
     )  # fmt: skip
     sortable_by = ("started_at",)
 

@@ -22,11 +22,11 @@ class DepartmentAdmin(ReadOnlyMixin, ScopedModelAdmin[Department]):
 
     scoping = "corp"
     empty_hint = _("Departments come from WeCom with the first sync.")
-    list_display = ("name", "parent", "staff_count", "corp")
+    list_display = ("name", "parent", "staff_count", "brand")
     list_select_related = ("corp",)
     search_fields = ("name",)
     ordering = ("corp", "parent_id_on_platform", "order", "pk")
-    fields = ("name", "parent", "staff_count", "corp", "department_id")
+    fields = ("name", "parent", "staff_count", "brand", "department_id")
     readonly_fields = fields
     sortable_by = ("name",)
 

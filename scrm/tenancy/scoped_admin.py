@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
-from scrm.common.admin import EstimatingPaginator, NotFoundMixin, ThemedModelAdmin
+from scrm.common.admin import EstimatingPaginator, NotFoundMixin, ThemedModelAdmin, display
 from scrm.common.admin_filters import WordFilter
 from scrm.common.badges import UNKNOWN
 from scrm.tenancy.actions.scopes import scope_of
@@ -151,9 +151,13 @@ class ScopedModelAdmin(NotFoundMixin, ThemedModelAdmin[M]):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """The column of the corp is only worth its room when there are several."""
         columns = list(super().get_list_display(request))
-        if len(visible_corps(request)) < 2 and "corp" in columns:
-            columns.remove("corp")
+        if len(visible_corps(request)) < 2 and "brand" in columns:
+            columns.remove("brand")
         return columns
+
+    @display(gettext_lazy("corp"))
+    def brand(self, row: M) -> str:
+        return str(row.corp)  # type: ignore[attr-defined]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         filters = list(super().get_list_filter(request))

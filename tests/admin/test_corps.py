@@ -138,5 +138,5 @@ def test_a_key_s_rights_are_told_in_words(lin: Client, corp: Corp) -> None:
 
     text = speak(lin, "en").get(page(ApiKey, "changelist")).content.decode()
 
-    assert "tags: read、write" in text
+    assert "tags: read, write" in text
     assert "everything" in text

@@ -24,7 +24,7 @@ from scrm.common.admin import (
 )
 from scrm.common.admin_filters import WordFilter
 from scrm.common.admin_forms import ActionModelForm, ActionSaveMixin
-from scrm.common.badges import badge
+from scrm.common.badges import badge, listed
 from scrm.tenancy.actions.api_keys import AREAS, create_api_key, revoke_api_key
 from scrm.tenancy.models import ApiKey
 from scrm.tenancy.scoped_admin import CorpFirstMixin, ScopedModelAdmin
@@ -138,7 +138,7 @@ class ApiKeyAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[ApiKey]):
     scoping = "whole_corp"
     empty_hint = _("A brand's system needs a key to call the API. Make one for each system.")
     form = ApiKeyForm
-    list_display = ("name", "starts_with", "state", "rights", "last_used_at", "created_at", "corp")
+    list_display = ("name", "starts_with", "state", "rights", "last_used_at", "created_at", "brand")
     list_filter = (KeyStateFilter,)
     list_select_related = ("corp",)
     search_fields = ("name", "prefix")
@@ -248,5 +248,7 @@ def words_of(scopes: list[str]) -> list[str]:
             if f"{area}:{right}" in scopes
         ]
         if rights:
-            words.append(f"{area_words}: {'、'.join(rights)}")
+            words.append(
+                _t("%(area)s: %(rights)s") % {"area": area_words, "rights": listed(rights)}
+            )
     return words

@@ -17,7 +17,7 @@ from scrm.common.admin import (
     ThemedTabularInline,
     display,
 )
-from scrm.common.badges import UNKNOWN
+from scrm.common.badges import UNKNOWN, listed
 from scrm.tenancy.models import CorpAccess
 
 admin.site.unregister(User)
@@ -46,7 +46,7 @@ class CorpAccessAdmin(SuperuserOnlyMixin, ThemedModelAdmin[CorpAccess]):
     @display(_("departments"))
     def limits(self, access: CorpAccess) -> str:
         names = [department.name for department in access.departments.all()]
-        return "、".join(names) if names else _t("the whole corp")
+        return listed(names) if names else _t("the whole corp")
 
 
 @admin.register(User)
@@ -75,14 +75,14 @@ class PersonAdmin(SuperuserOnlyMixin, UserAdmin[User], ThemedModelAdmin[User]):
     def roles(self, user: User) -> str:
         if user.is_superuser:
             return _t("superuser")
-        return "、".join(group.name for group in user.groups.all()) or UNKNOWN
+        return listed(group.name for group in user.groups.all()) or UNKNOWN
 
     @display(_("corps"))
     def access(self, user: User) -> str:
         if user.is_superuser:
             return _t("everything")
         accesses = user.corp_accesses.all()
-        return "、".join(access.corp.name for access in accesses) or UNKNOWN
+        return listed(access.corp.name for access in accesses) or UNKNOWN
 
 
 @admin.register(Group)
