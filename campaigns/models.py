@@ -172,6 +172,13 @@ class Task(CorpModel):
     def __str__(self) -> str:
         return f"{self.campaign_id}/{self.staff_id}/{self.part}"
 
+    @property
+    def trouble(self) -> str:
+        """What holds it up, in words: its own problem, or that of a request not answered yet."""
+        if self.problem or self.operation is None or self.status != Task.Status.PLANNED:
+            return self.problem
+        return self.operation.error
+
 
 class RecipientQuerySet(CorpQuerySet["Recipient"]):
     def counted_as(self, word: str) -> Self:

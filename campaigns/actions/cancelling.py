@@ -1,7 +1,6 @@
 """Stopping a campaign: what has been delivered stays delivered, the rest is called back."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -10,12 +9,8 @@ from django.utils.translation import gettext as _
 from campaigns.actions.approval import WrongStatus
 from campaigns.actions.asking import enqueue_cancellation
 from campaigns.models import Campaign, Recipient, Task
-from scrm.audit.actions.recording import Actor, record
-from scrm.channels.actions.outbox import (
-    OperationNotWaiting,
-    OperationOvertaken,
-    cancel_operation,
-)
+from scrm.audit.actions.recording import SYSTEM, Actor, record
+from scrm.channels.actions.outbox import cancel_operation
 from scrm.channels.models import Operation
 from scrm.jobs.actions.running import NotYet, Outcome, start_job
 from scrm.jobs.models import Job
@@ -43,19 +38,26 @@ def cancel_campaign(campaign: Campaign, *, actor: Actor, now: datetime) -> Job:
     locked.save(update_fields=["status", "cancelled_at", "finished_at"])
     _withdraw_requests(locked, actor=actor, now=now)
     _drop_unqueued(locked, now=now)
-    for task in locked.tasks.unconfirmed():
+    for task in locked.tasks.unconfirmed().filter(is_settled=False):
         enqueue_cancellation(task, now=now)
     record("campaigns.cancelled", actor=actor, corp=locked.corp, subject=locked, now=now)
     return start_job(CANCEL, corp=locked.corp, subject_id=str(locked.pk), now=now)
 
 
 def _withdraw_requests(campaign: Campaign, *, actor: Actor, now: datetime) -> None:
-    # The outbox reports each back to `record_asked`, which settles the recipients. One that is
-    # on its way cannot be withdrawn: `record_asked` calls it back when it has arrived.
-    for task in campaign.tasks.filter(status=Task.Status.PLANNED).select_related("operation"):
-        if task.operation is not None:
-            with suppress(OperationNotWaiting, OperationOvertaken):
-                cancel_operation(task.operation, actor=actor, now=now)
+    """Withdraw what is not on its way; the outbox reports each back to `record_asked`.
+
+    The outbox locks an operation and then its campaign; here it is the other way round, so this
+    never waits for an operation. What is skipped is withdrawn by `run_cancel` if it comes back,
+    and called back by `record_asked` if it has arrived.
+    """
+    planned = campaign.tasks.filter(status=Task.Status.PLANNED)
+    waiting = Operation.objects.filter(
+        pk__in=planned.values("operation"),
+        status__in=[Operation.Status.PENDING, Operation.Status.PARKED],
+    )
+    for operation in waiting.order_by("pk").select_for_update(of=["self"], skip_locked=True):
+        cancel_operation(operation, actor=actor, now=now)
 
 
 def _drop_unqueued(campaign: Campaign, *, now: datetime) -> None:
@@ -69,6 +71,11 @@ def _drop_unqueued(campaign: Campaign, *, now: datetime) -> None:
 
 def run_cancel(job: Job, clock: Callable[[], datetime]) -> Outcome:
     """Wait until every request of the campaign has its outcome; report what could not be stopped."""
+    with transaction.atomic():
+        # What was on its way when it was cancelled may have come back, or been parked, since.
+        campaigns = Campaign.objects.for_corp(job.corp).select_for_update(of=["self"])
+        campaign = campaigns.get(pk=int(job.subject_id))
+        _withdraw_requests(campaign, actor=SYSTEM, now=clock())
     tasks = Task.objects.for_corp(job.corp).filter(campaign=int(job.subject_id))
     asked = Operation.objects.filter(pk__in=tasks.values("operation"))
     keys = [f"cancel:{pk}" for pk in tasks.values_list("pk", flat=True)]

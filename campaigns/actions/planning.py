@@ -5,6 +5,7 @@ dies leaves whole chunks behind, and the next one goes on after the last; a camp
 cancelled stops at the chunk it is in.
 """
 
+import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,6 +18,10 @@ from campaigns.actions.audience import audience_of, verdicts_sql
 from campaigns.actions.progress import update_progress
 from campaigns.models import Campaign
 from customers.models.customers import CustomerQuerySet
+from scrm.channels.pace import Clock, clock_from
+from scrm.common.errors import DomainError
+
+logger = logging.getLogger(__name__)
 
 # Rows of one transaction: large enough for the speed of INSERT … SELECT, small enough that a
 # crash loses little and a cancellation is heard soon.
@@ -25,12 +30,17 @@ LEASE = timedelta(minutes=2)
 
 
 def plan_due_campaigns(*, now: datetime, limit: int = 20) -> int:
-    """Plan every campaign whose time has come; return how many were finished."""
-    planned = 0
-    while planned < limit and (campaign := _claim(now=now)):
-        plan_campaign(campaign, now=now)
-        planned += 1
-    return planned
+    """Plan every campaign whose time has come; return how many were taken up."""
+    clock = clock_from(now)
+    taken = 0
+    while taken < limit and (campaign := _claim(now=clock())):
+        try:
+            plan_campaign(campaign, clock=clock)
+        except Exception:
+            # One that cannot be planned must not stop the others; its lease puts off the next try.
+            logger.exception("Planning failed", extra={"campaign": campaign.pk})
+        taken += 1
+    return taken
 
 
 @transaction.atomic
@@ -45,13 +55,36 @@ def _claim(*, now: datetime) -> Campaign | None:
     return campaign
 
 
-def plan_campaign(campaign: Campaign, *, now: datetime) -> None:
-    """Plan a claimed campaign to its end and queue one request per task."""
-    audience = audience_of(campaign, now=now)
+def plan_campaign(campaign: Campaign, *, clock: Clock) -> None:
+    """Plan a claimed campaign to its end and queue one request per task.
+
+    A rule that has lost its meaning since it was submitted (a tag was deleted) fails the campaign.
+    """
+    try:
+        audience = audience_of(campaign, now=_moment_of(campaign))
+    except DomainError as error:
+        _fail(campaign, problem=error.detail, now=clock())
+        return
     for upper in _chunk_ends(campaign, audience):
-        if not _plan_chunk(campaign, audience, upper=upper, now=now):
+        if not _plan_chunk(campaign, audience, upper=upper, now=clock()):
             return
-    _finish_planning(campaign, now=now)
+    _finish_planning(campaign, now=clock())
+
+
+def _moment_of(campaign: Campaign) -> datetime:
+    """When the rule is judged: the same however late or often planning is taken up."""
+    moments = [moment for moment in (campaign.send_at, campaign.submitted_at) if moment]
+    return max(moments, default=campaign.created_at)
+
+
+@transaction.atomic
+def _fail(campaign: Campaign, *, problem: str, now: datetime) -> None:
+    unplanned = Campaign.objects.filter(
+        pk=campaign.pk, status=Campaign.Status.PLANNING, planned_at=None
+    )
+    unplanned.update(
+        status=Campaign.Status.FAILED, problem=problem, finished_at=now, lease_until=None
+    )
 
 
 def _chunk_ends(campaign: Campaign, audience: CustomerQuerySet) -> list[int]:
@@ -72,9 +105,9 @@ def _chunk_ends(campaign: Campaign, audience: CustomerQuerySet) -> list[int]:
 def _plan_chunk(
     campaign: Campaign, audience: CustomerQuerySet, *, upper: int, now: datetime
 ) -> bool:
-    """Plan the customers up to `upper`; False when the campaign was cancelled meanwhile."""
+    """Plan the customers up to `upper`; False when it was cancelled or planned meanwhile."""
     locked = Campaign.objects.select_for_update(of=["self"]).get(pk=campaign.pk)
-    if locked.status != Campaign.Status.PLANNING:
+    if locked.status != Campaign.Status.PLANNING or locked.planned_at is not None:
         return False
     if locked.planned_up_to < upper:
         part = audience.filter(pk__gt=locked.planned_up_to, pk__lte=upper)

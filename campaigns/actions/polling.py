@@ -4,6 +4,7 @@ The platform tells nothing by itself. Each task is looked at with growing pauses
 settled: everybody has an outcome, or the time in which staff may confirm is over.
 """
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -15,12 +16,17 @@ from campaigns.models import Campaign, Recipient, Task
 from customers.actions.follows import end_follows
 from customers.models import Follow
 from scrm.channels.base import Channel, Delivery, SenderState
-from scrm.channels.errors import ChannelError, RetryLater
+from scrm.channels.errors import ChannelError, RetryLater, Stale
 from scrm.channels.opening import open_channel
+from scrm.channels.pace import BUDGET, Clock, clock_from
+
+logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(minutes=15)
 _LEASE = timedelta(minutes=2)
+_AT_A_TIME = 10
+_MOST_POLLS = 32_767  # what the column holds; by then the pauses are long
 
 # get_groupmsg_send_result [doc 93338]: 0 not sent, 1 sent, 2 no friend, 3 got others already.
 _OUTCOMES = {
@@ -32,10 +38,24 @@ _OUTCOMES = {
 
 def poll_due_tasks(*, now: datetime, limit: int = 200) -> int:
     """Look at the tasks whose next look is due; return how many were looked at."""
-    task_ids = _claim(now=now, limit=limit)
-    for task in Task.objects.filter(pk__in=task_ids).select_related("corp", "staff"):
-        poll_task(task, now=now)
-    return len(task_ids)
+    clock = clock_from(now)
+    looked = 0
+    while looked < limit and clock() < now + BUDGET:
+        task_ids = _claim(now=clock(), limit=_AT_A_TIME)
+        if not task_ids:
+            break
+        for task in Task.objects.filter(pk__in=task_ids).select_related("corp", "staff"):
+            _poll_safely(task, clock=clock)
+        looked += len(task_ids)
+    return looked
+
+
+def _poll_safely(task: Task, *, clock: Clock) -> None:
+    try:
+        poll_task(task, now=clock())
+    except Exception:
+        # One task that cannot be read must not stop the others; its lease puts off the next look.
+        logger.exception("Looking at a task failed", extra={"task": task.pk})
 
 
 @transaction.atomic
@@ -53,10 +73,8 @@ def poll_task(task: Task, *, now: datetime) -> None:
     try:
         state = _sender_state(channel, task)
         deliveries = list(_deliveries(channel, task)) if state and state.is_confirmed else []
-    except RetryLater as error:
-        _put_off(task, now=now, problem=error.detail)
     except ChannelError as error:
-        _put_off(task, now=now, problem=error.detail, pause=_LONGEST_PAUSE)
+        _put_off(task, error, now=now)
     else:
         apply_results(task, state, deliveries, now=now)
 
@@ -89,7 +107,7 @@ def apply_results(
     task: Task, state: SenderState | None, deliveries: list[Delivery], *, now: datetime
 ) -> None:
     """Write what the platform said; reading the same again changes nothing."""
-    campaign = Campaign.objects.select_for_update(of=["self"]).get(pk=task.campaign_id)
+    campaign = _lock(task)
     if state and state.is_confirmed:
         task.status = Task.Status.CONFIRMED
         task.confirmed_at = state.confirmed_at or task.confirmed_at or now
@@ -137,17 +155,19 @@ def _end_lost_follows(task: Task, *, now: datetime) -> None:
         added_at__lt=task.confirmed_at,
     )
     follow_ids = list(follows.values_list("pk", flat=True))
-    end_follows(follow_ids, status=Follow.Status.DELETED_BY_CUSTOMER, now=now)
+    # They had left when the message went out, at the latest: who was added since is a friend.
+    end_follows(
+        follow_ids, status=Follow.Status.DELETED_BY_CUSTOMER, now=now, ended_at=task.confirmed_at
+    )
 
 
 def _note_look(task: Task, campaign: Campaign, *, now: datetime) -> None:
-    task.polls += 1
+    task.polls = min(task.polls + 1, _MOST_POLLS)
     task.problem = ""
     waiting = Recipient.objects.filter(
         task=task, status__in=[Recipient.Status.ASKED, Recipient.Status.CONFIRMED]
     )
-    asked_at = task.asked_at or now
-    is_over = now >= asked_at + settings.CAMPAIGN_OPEN_FOR or _was_cancelled(task, campaign)
+    is_over = _is_window_over(task, now=now) or _was_cancelled(task, campaign)
     task.is_settled = is_over or not waiting.exists()
     task.next_poll_at = None if task.is_settled else now + _pause_after(task.polls)
     task.save(
@@ -172,9 +192,28 @@ def _pause_after(polls: int) -> timedelta:
     return min(_FIRST_PAUSE * doublings, _LONGEST_PAUSE)
 
 
-def _put_off(task: Task, *, now: datetime, problem: str, pause: timedelta | None = None) -> None:
-    Task.objects.filter(pk=task.pk).update(
-        problem=problem,
-        polls=task.polls + 1,
-        next_poll_at=now + (pause or _pause_after(task.polls)),
+def _is_window_over(task: Task, *, now: datetime) -> bool:
+    return now >= (task.asked_at or now) + settings.CAMPAIGN_OPEN_FOR
+
+
+@transaction.atomic
+def _put_off(task: Task, error: ChannelError, *, now: datetime) -> None:
+    """Note why the look failed; the window closes all the same, also on what is never readable."""
+    campaign = _lock(task)
+    is_gone = isinstance(error, Stale) and _was_cancelled(task, campaign)
+    task.problem = error.detail
+    task.polls = min(task.polls + 1, _MOST_POLLS)
+    task.is_settled = task.is_settled or is_gone or _is_window_over(task, now=now)
+    pause = _pause_after(task.polls) if isinstance(error, RetryLater) else _LONGEST_PAUSE
+    task.next_poll_at = None if task.is_settled else now + pause
+    task.save(update_fields=["problem", "polls", "is_settled", "next_poll_at"])
+    update_progress(campaign, now=now)
+
+
+def _lock(task: Task) -> Campaign:
+    """Lock the campaign and read the task again: another look may have been quicker."""
+    campaign = Campaign.objects.select_for_update(of=["self"]).get(pk=task.campaign_id)
+    task.refresh_from_db(
+        fields=["status", "confirmed_at", "cancelled_at", "asked_at", "polls", "is_settled"]
     )
+    return campaign

@@ -22,9 +22,12 @@ def update_progress(campaign: Campaign, *, now: datetime) -> None:
     campaign.status = _status_of(tasks)
     asked = [asked_at for _status, _settled, asked_at in tasks if asked_at]
     campaign.asked_at = min(asked, default=None)
+    if campaign.status == Campaign.Status.FAILED:
+        problems = campaign.tasks.exclude(problem="").values_list("problem", flat=True)
+        campaign.problem = campaign.problem or problems.first() or ""
     is_over = campaign.status in {Campaign.Status.DONE, Campaign.Status.FAILED}
     campaign.finished_at = (campaign.finished_at or now) if is_over else None
-    campaign.save(update_fields=["status", "asked_at", "finished_at"])
+    campaign.save(update_fields=["status", "asked_at", "finished_at", "problem"])
 
 
 def _status_of(tasks: list[tuple[str, bool, datetime | None]]) -> Campaign.Status:

@@ -12,7 +12,10 @@ from scrm.jobs.actions.running import Outcome, note_progress, start_job
 from scrm.jobs.models import Job
 
 REFRESH = "campaigns.refresh"
-FIGURES = ("planned", "asked", "confirmed", "delivered", "not_friend", "quota", "unsent", "failed")
+FIGURES = (
+    "planned", "asked", "confirmed", "delivered", "not_friend", "quota", "unsent", "failed",
+    "cancelled",
+)  # fmt: skip
 
 
 def results_of(campaign: Campaign) -> dict[str, Any]:
@@ -42,9 +45,8 @@ def results_by_staff(campaign: Campaign) -> QuerySet[Task, Task]:
         word: Count("recipients", filter=Q(recipients__status__in=Recipient.COUNTED_AS[word]))
         for word in FIGURES
     }
-    return (
-        campaign.tasks.select_related("staff").annotate(**figures).order_by("staff__name", "part")
-    )
+    tasks = campaign.tasks.select_related("staff", "operation").defer("operation__payload")
+    return tasks.annotate(**figures).order_by("staff__name", "part")
 
 
 def refresh_campaign(campaign: Campaign, *, now: datetime) -> Job:

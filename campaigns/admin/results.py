@@ -152,18 +152,9 @@ def _steps(campaign: Campaign, figures: dict[str, Any]) -> list[Step]:
 
 
 def _losses(campaign: Campaign, figures: dict[str, Any]) -> Iterator[Loss]:
-    figures = {"cancelled": _cancelled(campaign, figures), **figures}
     for word, (name, tone) in LOSSES.items():
         if count := figures[word]:
             yield Loss(name, tone, count, recipients_link(campaign, figure=word))
-
-
-def _cancelled(campaign: Campaign, figures: dict[str, Any]) -> int:
-    """What was planned and is none of the other ends."""
-    if figures["planned"] is None or campaign.status != Campaign.Status.CANCELLED:
-        return 0
-    rest: int = figures["planned"] - figures["asked"] - figures["failed"]
-    return rest
 
 
 def _excluded(campaign: Campaign, reasons: dict[str, int]) -> Iterator[Loss]:

@@ -119,6 +119,7 @@ class TaskSerializer(serializers.ModelSerializer[Any]):
     quota = serializers.IntegerField()
     unsent = serializers.IntegerField()
     failed = serializers.IntegerField()
+    problem = serializers.CharField(source="trouble")
 
     class Meta:
         model = Task

@@ -82,8 +82,17 @@ def apply_relations(
 
 
 @transaction.atomic
-def end_follows(follow_ids: Iterable[int], *, status: Follow.Status, now: datetime) -> int:
-    """End the live ones of these follows; a customer whom nobody follows any more is kept."""
+def end_follows(
+    follow_ids: Iterable[int],
+    *,
+    status: Follow.Status,
+    now: datetime,
+    ended_at: datetime | None = None,
+) -> int:
+    """End the live ones of these follows; a customer whom nobody follows any more is kept.
+
+    `ended_at` is when it happened, if that is known to be before `now`.
+    """
     ids = list(follow_ids)
     if not ids:
         return 0
@@ -93,7 +102,7 @@ def end_follows(follow_ids: Iterable[int], *, status: Follow.Status, now: dateti
         cursor.execute(
             "UPDATE customers_follow SET status = %s, ended_at = %s, is_owner = false"
             " WHERE id = ANY(%s::bigint[]) AND status = 'live' RETURNING customer_id",
-            [status, now, ids],
+            [status, ended_at or now, ids],
         )
         customers = [customer_id for (customer_id,) in cursor.fetchall()]
     derive(customers, changed=customers, now=now)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -31,7 +31,7 @@ from customers.admin.pieces import (
     standing_of,
 )
 from customers.admin.portrait import portrait_of
-from customers.admin.together import set_stage_together, tag_together
+from customers.admin.together import MOST_ONE_BY_ONE, set_stage_together, tag_together
 from customers.models import Customer, Follow
 from scrm.audit.actions.recording import Actor, record
 from scrm.common.admin import (
@@ -111,9 +111,9 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
         ]
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        """Newest first; who has no friend has no such time, so the lost come by their loss."""
+        """Newest first; who has no friend has no such time, so the lost come by their last change."""
         if request.GET.get("state") in {"lost", "all"}:
-            return (F("added_at").desc(nulls_last=True), "-updated_at", "-id")
+            return ("-updated_at", "-id")
         return super().get_ordering(request)
 
     def get_search_results(
@@ -182,8 +182,11 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Customer], act: Any) -> int:
         now, actor = timezone.now(), Actor.of_user(request.user)
-        chosen = queryset.select_related("corp").order_by("pk")
-        return sum(act(each, actor=actor, now=now) for each in chosen.iterator(chunk_size=500))
+        chosen = list(queryset.select_related("corp").order_by("pk")[: MOST_ONE_BY_ONE + 1])
+        if len(chosen) > MOST_ONE_BY_ONE:
+            message = _t("Only the first %(count)d were taken; choose the rest again.")
+            self.message_user(request, message % {"count": MOST_ONE_BY_ONE}, level="warning")
+        return sum(act(each, actor=actor, now=now) for each in chosen[:MOST_ONE_BY_ONE])
 
     @object_link(_("Tags"), permission="tend", icon="sell")
     def open_tagging(self, request: HttpRequest, customer: Customer) -> str:
@@ -225,6 +228,18 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
             raise Http404
         return one
 
+    def export_action(self, request: HttpRequest) -> HttpResponse:
+        """Refuse what would take too long, rather than give a part that looks like the whole."""
+        if self.has_export_permission(request):
+            rows: QuerySet[Customer] = self.get_export_queryset(request)  # type: ignore[attr-defined]
+            if rows.order_by().values("pk")[: MOST_ROWS + 1].count() > MOST_ROWS:
+                message = _t("A file holds at most %(most)s customers: narrow the list first.")
+                self.message_user(request, message % {"most": f"{MOST_ROWS:,}"}, level="warning")
+                back = reverse("admin:customers_customer_changelist")
+                return HttpResponseRedirect(f"{back}?{request.GET.urlencode()}")
+        answer: HttpResponse = super().export_action(request)  # type: ignore[misc]
+        return answer
+
     def get_export_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {"page_title": _t("Export")}
 
@@ -233,7 +248,7 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
     ) -> Any:
         """Make the file, and write down who took how many customers out under which filter."""
         data = super().get_export_data(file_format, request, queryset, **kwargs)  # type: ignore[misc]
-        count = min(queryset.count(), MOST_ROWS)
+        count = queryset.count()
         corps = Corp.objects.filter(pk__in=queryset.order_by().values("corp"))
         for corp in corps:
             record(

@@ -43,7 +43,7 @@ class CustomerResource(ModelResource):
         export_order = fields
 
     def iter_queryset(self, queryset: QuerySet[Customer]) -> Iterator[Customer]:
-        rows = queryset.select_related("stage")[:MOST_ROWS]
+        rows = queryset.select_related("stage")
         chunk: list[Customer] = []
         for customer in rows.iterator(chunk_size=_CHUNK):
             chunk.append(customer)

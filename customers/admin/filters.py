@@ -1,6 +1,5 @@
 """How operators narrow the list of customers."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -9,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import CustomerTagSet, Follow, Stage, TagAssignment
-from scrm.common.admin_filters import WordFilter
+from scrm.common.admin_filters import WordFilter, start_of_days
 from scrm.tenancy.scoped_admin import AutocompleteFilter, rows_of
 
 
@@ -43,7 +42,7 @@ class LostSinceFilter(WordFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in dict(self.lookup_choices):
             return queryset
-        since = timezone.now() - timedelta(days=int(self.value() or 0))
+        since = start_of_days(int(self.value() or 1), now=timezone.now())
         ended = Follow.objects.filter(customer=OuterRef("pk"), ended_at__gte=since)
         return queryset.filter(Exists(ended), live_follows=0)
 

@@ -25,8 +25,8 @@ from scrm.tenancy.models import Corp
 if TYPE_CHECKING:
     from customers.admin.customers import CustomerAdmin
 
-# Moving customers one by one; more at a time belongs to a rule, not to a click.
-MOST_STAGES = 2000
+# Changed one by one; more at a time belongs to a rule, not to a click.
+MOST_ONE_BY_ONE = 2000
 
 
 class TagChoiceForm(forms.Form):
@@ -127,12 +127,12 @@ def set_stage_together(
     def act(form: StageChoiceForm, corp: Corp) -> str:
         key = form.cleaned_data["stage"] or None
         actor, now = Actor.of_user(request.user), timezone.now()
-        chosen = list(rows.select_related("corp", "stage").order_by("pk")[: MOST_STAGES + 1])
-        for customer in chosen[:MOST_STAGES]:
+        chosen = list(rows.select_related("corp", "stage").order_by("pk")[: MOST_ONE_BY_ONE + 1])
+        for customer in chosen[:MOST_ONE_BY_ONE]:
             set_stage(customer, key=key, actor=actor, now=now)
-        if len(chosen) > MOST_STAGES:
+        if len(chosen) > MOST_ONE_BY_ONE:
             return _("The first %(count)d were moved; choose the rest again.") % {
-                "count": MOST_STAGES
+                "count": MOST_ONE_BY_ONE
             }
         return _("%(count)d customers moved.") % {"count": len(chosen)}
 

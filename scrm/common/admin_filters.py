@@ -93,5 +93,10 @@ class DayRangeFilter(ThemedRangeDateFilter):
             return None
 
 
+def start_of_days(days: int, *, now: datetime) -> datetime:
+    """The midnight that begins the last `days` days, today included."""
+    return _midnight(timezone.localdate(now) - timedelta(days=days - 1))
+
+
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))

@@ -13,10 +13,11 @@ from campaigns.models import Campaign, Recipient
 from customers.models import Customer, Follow, Segment
 from groups.models import GroupChat
 from scrm.channels.models import InboundEvent, Operation
+from scrm.common.admin_filters import start_of_days
 from scrm.jobs.models import Job, Tick
 from scrm.tenancy.models import Corp, Scope, Staff
 
-WEEK = timedelta(days=7)
+WEEK_DAYS = 7
 # A tick is fired every few seconds; silence this long means that nothing runs.
 SILENCE = timedelta(minutes=3)
 CHART_DAYS = 30
@@ -77,14 +78,13 @@ class People:
 
 def people_of(scope: Scope, *, now: datetime) -> People:
     """Customers with a friend among the staff, and what the last seven days changed."""
+    since = start_of_days(WEEK_DAYS, now=now)
     customers = Customer.objects.in_scope(scope).live()
-    counts = customers.aggregate(
-        live=Count("pk"), new=Count("pk", filter=Q(added_at__gte=now - WEEK))
-    )
+    counts = customers.aggregate(live=Count("pk"), new=Count("pk", filter=Q(added_at__gte=since)))
     return People(
         live=counts["live"],
         new=counts["new"],
-        lost=_lost(scope, since=now - WEEK).values("customer").distinct().count(),
+        lost=_lost(scope, since=since).values("customer").distinct().count(),
         staff=Staff.objects.in_scope(scope).employed().count(),
         groups=GroupChat.objects.in_scope(scope).existing().count(),
     )
@@ -110,7 +110,7 @@ def days_of(scope: Scope, *, now: datetime) -> list[Day]:
     """Customers added and lost on each of the last thirty days, in the admin's time zone."""
     today = timezone.localdate(now)
     days = [today - timedelta(days=back) for back in reversed(range(CHART_DAYS))]
-    since = now - timedelta(days=CHART_DAYS)
+    since = start_of_days(CHART_DAYS, now=now)
     customers = Customer.objects.in_scope(scope).live().filter(added_at__gte=since)
     added = _by_day(customers, "added_at", Count("pk"))
     lost = _by_day(_lost(scope, since=since), "ended_at", Count("customer", distinct=True))

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 
 from campaigns.admin.words import STATUS_TONES
 from campaigns.models import Campaign
+from scrm.common.admin_filters import start_of_days
 from scrm.common.badges import status_badge
 from scrm.dashboard.queries import (
-    WEEK,
+    WEEK_DAYS,
     Day,
     Health,
     SetUp,
@@ -73,7 +74,7 @@ def add_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context |= {"title": _("Home"), "steps": steps}
     if set_up.corp is None:
         return context
-    context |= {"corp": set_up.corp, "week_ago": now - WEEK}
+    context |= {"corp": set_up.corp, "week": start_of_days(WEEK_DAYS, now=now)}
     if request.user.has_perm("customers.view_customer"):
         context["people"] = people_of(scope, now=now)
         context["chart"] = chart_of(days_of(scope, now=now))

@@ -13,7 +13,7 @@ from scrm.sandbox.remote import SandboxRemote
 from scrm.tenancy.models import Corp, Staff
 
 CAMPAIGN_FIGURES = (
-    "planned", "asked", "confirmed", "delivered", "not_friend", "quota", "unsent",
+    "planned", "asked", "confirmed", "delivered", "not_friend", "quota", "unsent", "failed",
 )  # fmt: skip
 
 

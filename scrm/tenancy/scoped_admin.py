@@ -75,7 +75,15 @@ class ScopedModelAdmin(NotFoundMixin, ThemedModelAdmin[M]):
     show_facets = ThemedModelAdmin.show_facets.NEVER
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
-        return self.limit(super().get_queryset(request), scope_for(request))
+        rows = self.limit(super().get_queryset(request), scope_for(request))
+        corps = visible_corps(request)
+        if len(corps) == 1 and self._has_corp():
+            # The same rows; but every index of brand data begins with the corp.
+            return rows.filter(corp_id=corps[0].pk)
+        return rows
+
+    def _has_corp(self) -> bool:
+        return any(field.name == "corp" for field in self.opts.fields)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -161,7 +169,7 @@ class ScopedModelAdmin(NotFoundMixin, ThemedModelAdmin[M]):
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         filters = list(super().get_list_filter(request))
-        if any(field.name == "corp" for field in self.opts.fields):
+        if self._has_corp():
             filters.insert(0, CorpFilter)
         return filters
 

@@ -238,6 +238,19 @@ def test_an_export_leaves_out_what_is_beyond_the_scope(corp: Corp, enter: Enter)
     assert [row[0] for row in rows[1:]] == [mine.external_userid]
 
 
+def test_a_list_too_long_for_a_file_is_refused_and_not_cut(
+    lin: Client, corp: Corp, alice: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        make_customer(corp, staff=alice)
+    monkeypatch.setattr("customers.admin.customers.MOST_ROWS", 2)
+
+    answer = speak(lin, "en").post(reverse("admin:customers_customer_export"), EXPORT, follow=True)
+
+    assert "at most 2 customers" in str(next(iter(answer.context["messages"])))
+    assert not AuditEntry.objects.exists()
+
+
 def test_a_name_that_looks_like_a_formula_is_made_harmless(
     lin: Client, corp: Corp, alice: Staff
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from campaigns.actions.approval import WrongStatus, submit_campaign
 from campaigns.actions.cancelling import cancel_campaign
 from campaigns.actions.planning import plan_due_campaigns
-from campaigns.actions.polling import poll_due_tasks
+from campaigns.actions.polling import apply_results, poll_due_tasks
 from campaigns.actions.reminding import (
     NobodyToRemind,
     ReminderLimitReached,
@@ -17,6 +17,7 @@ from campaigns.actions.reminding import (
 from campaigns.actions.results import refresh_campaign, results_by_staff, results_of
 from campaigns.models import Campaign, Recipient, Task
 from customers.models import Follow
+from groups.actions.sync import start_sync
 from scrm.audit.actions.recording import SYSTEM
 from scrm.channels.actions.outbox import run_due_operations
 from scrm.channels.models import Operation
@@ -26,6 +27,8 @@ from scrm.sandbox.server import SandboxServer
 from scrm.tenancy.models import Corp
 from tests.factories import make_campaign, make_segment
 
+# Planning and asking take moments of their own.
+SOON = timedelta(seconds=1)
 SENDING = "externalcontact/add_msg_template"
 
 
@@ -33,7 +36,7 @@ def ask(corp: Corp, now: datetime, **fields: Any) -> Campaign:
     campaign = make_campaign(corp, segment=make_segment(corp), **fields)
     submit_campaign(campaign, actor=SYSTEM, now=now)
     plan_due_campaigns(now=now)
-    run_due_operations(now=now)
+    run_due_operations(now=now + SOON)
     return reread(campaign)
 
 
@@ -261,9 +264,9 @@ def test_cancelling_before_it_leaves_asks_nobody(
     submit_campaign(campaign, actor=SYSTEM, now=now)
     plan_due_campaigns(now=now)
 
-    cancel_campaign(reread(campaign), actor=SYSTEM, now=now)
-    run_due_operations(now=now)
-    run_due_jobs(clock=lambda: now)
+    cancel_campaign(reread(campaign), actor=SYSTEM, now=now + SOON)
+    run_due_operations(now=now + 2 * SOON)
+    run_due_jobs(clock=lambda: now + 2 * SOON)
 
     assert SENDING not in sandbox.calls()
     assert Job.objects.get(kind="campaigns.cancel").status == Job.Status.SUCCEEDED
@@ -290,3 +293,87 @@ def test_what_is_over_cannot_be_cancelled(corp: Corp, now: datetime) -> None:
 
     with pytest.raises(WrongStatus):
         cancel_campaign(campaign, actor=SYSTEM, now=now)
+
+
+def test_a_request_that_was_lost_when_it_was_cancelled_is_never_made_again(
+    synced_brand: Corp, sandbox: SandboxServer, now: datetime
+) -> None:
+    sandbox.faults.drop_request(SENDING, times=100)
+    campaign = ask(synced_brand, now)
+    assert SENDING not in sandbox.calls() or not sandbox.campaign()["asked"]
+
+    cancel_campaign(campaign, actor=SYSTEM, now=now + 2 * SOON)
+    for seconds in range(3, 300, 3):
+        moment = now + timedelta(seconds=seconds)
+        run_due_operations(now=moment)
+        run_due_jobs(clock=lambda at=moment: at)  # type: ignore[misc]
+
+    sandbox.faults.clear()
+    run_due_operations(now=now + timedelta(hours=1))
+    assert sandbox.campaign()["asked"] == 0
+    assert results_of(reread(campaign))["cancelled"] == results_of(campaign)["planned"]
+    assert Job.objects.get(kind="campaigns.cancel").status == Job.Status.SUCCEEDED
+
+
+def test_a_parked_request_says_why_and_is_withdrawn_with_the_campaign(
+    synced_brand: Corp, sandbox: SandboxServer, now: datetime
+) -> None:
+    sandbox.faults.fail(SENDING, 48002, times=100)
+    campaign = ask(synced_brand, now)
+    assert all(row.trouble for row in results_by_staff(campaign))
+
+    cancel_campaign(campaign, actor=SYSTEM, now=now + 2 * SOON)
+
+    assert results_of(reread(campaign))["cancelled"] == results_of(campaign)["planned"]
+    assert not Operation.objects.filter(status=Operation.Status.PARKED).exists()
+
+
+def test_a_message_the_platform_forgot_is_settled_when_the_time_is_over(
+    synced_brand: Corp, sandbox: SandboxServer, now: datetime, settings: Any
+) -> None:
+    campaign = ask(synced_brand, now)
+    campaign.tasks.update(msgid="msg-forgotten")
+
+    poll_due_tasks(now=now + timedelta(minutes=1))
+    assert campaign.tasks.exclude(problem="").count() == campaign.tasks.count()
+    assert reread(campaign).status == Campaign.Status.ASKED
+    poll_due_tasks(now=now + settings.CAMPAIGN_OPEN_FOR + timedelta(hours=1))
+
+    assert reread(campaign).status == Campaign.Status.DONE
+
+
+def test_an_older_look_does_not_undo_a_newer_one(
+    synced_brand: Corp, sandbox: SandboxServer, now: datetime
+) -> None:
+    campaign = ask(synced_brand, now)
+    slow = campaign.tasks.select_related("staff").order_by("pk")[0]
+    sandbox.people.confirm(slow.msgid, slow.staff.userid)
+    look(campaign, now + timedelta(minutes=1))
+
+    apply_results(slow, None, [], now=now + timedelta(minutes=2))
+
+    task = Task.objects.get(pk=slow.pk)
+    assert task.status == Task.Status.CONFIRMED
+    assert task.confirmed_at
+
+
+def test_who_was_added_again_after_the_message_is_a_friend(
+    synced_brand: Corp, sandbox: SandboxServer, now: datetime
+) -> None:
+    campaign = ask(synced_brand, now)
+    asked = campaign.recipients.counted_as("asked").select_related("customer", "staff", "task")
+    recipient = asked.order_by("pk")[0]
+    assert recipient.staff
+    assert recipient.task
+    external_userid, userid = recipient.customer.external_userid, recipient.staff.userid
+    sandbox.people.customer_deletes(external_userid, userid)
+    sandbox.people.confirm(recipient.task.msgid, userid)
+    sandbox.clock.advance(600)
+    sandbox.people.add_customer(userid, external_userid)
+
+    look(campaign, now + timedelta(minutes=20))
+    start_sync(synced_brand, now=now + timedelta(minutes=30))
+    run_due_jobs(clock=lambda: now + timedelta(minutes=30))
+
+    follow = Follow.objects.get(customer=recipient.customer, staff=recipient.staff)
+    assert follow.status == Follow.Status.LIVE

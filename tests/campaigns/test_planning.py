@@ -253,3 +253,47 @@ def test_another_corps_customers_are_never_planned(corp: Corp, alice: Staff, now
     campaign = planned_campaign(corp, now)
 
     assert set(senders(campaign)) == {"Ours"}
+
+
+def test_a_tag_deleted_before_its_time_fails_the_campaign_and_says_so(
+    corp: Corp, alice: Staff, now: datetime
+) -> None:
+    vip = make_tag(corp)
+    make_customer(corp, staff=alice, tags=[vip])
+    rule = {"field": "tags", "op": "any_of", "value": [vip.pk]}
+    doomed = make_campaign(corp, segment=make_segment(corp, {"all": [rule]}), send_at=now)
+    fine = make_campaign(corp, segment=make_segment(corp), send_at=now + timedelta(seconds=1))
+    for campaign in (doomed, fine):
+        submit_campaign(campaign, actor=SYSTEM, now=now)
+    vip.deleted_at = now
+    vip.save(update_fields=["deleted_at"])
+
+    plan_due_campaigns(now=now + timedelta(minutes=1))
+
+    doomed.refresh_from_db()
+    fine.refresh_from_db()
+    assert doomed.status == Campaign.Status.FAILED
+    assert doomed.problem
+    assert fine.planned_at
+
+
+def test_what_cannot_be_planned_does_not_stop_the_others(
+    corp: Corp, alice: Staff, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_customer(corp, staff=alice)
+    poisoned, fine = (make_campaign(corp, segment=make_segment(corp)) for _ in range(2))
+    for campaign in (poisoned, fine):
+        submit_campaign(campaign, actor=SYSTEM, now=now)
+    insert = planning.insert_recipients
+
+    def stumble(campaign: Campaign, *args: Any) -> int:
+        if campaign.pk == poisoned.pk:
+            raise RuntimeError("boom")
+        return insert(campaign, *args)
+
+    monkeypatch.setattr(planning, "insert_recipients", stumble)
+
+    plan_due_campaigns(now=now)
+
+    fine.refresh_from_db()
+    assert fine.planned_at

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from django.test import Client
+from django.utils import timezone
 
 from customers.models import Follow
 from scrm.jobs.models import Job, Tick
@@ -57,6 +58,26 @@ def test_customers_are_counted_by_their_friends(lin: Client, corp: Corp) -> None
     people = lin.get("/admin/").context["people"]
 
     assert (people.live, people.new, people.lost, people.staff, people.groups) == (2, 1, 1, 1, 1)
+
+
+def test_the_cards_of_the_week_lead_to_as_many_customers(lin: Client, corp: Corp) -> None:
+    now, alice = datetime.now(tz=UTC), make_staff(corp)
+    for days in (0, 3, 6, 7, 8):
+        moment = now - timedelta(days=days)
+        make_customer(corp, staff=alice, added_at=moment)
+        gone = make_customer(corp)
+        Follow.objects.create(
+            corp=corp, customer=gone, staff=alice, added_at=moment, status="gone", ended_at=moment
+        )
+    answer = lin.get("/admin/")
+    people, week = answer.context["people"], answer.context["week"]
+    customers = "/admin/customers/customer/"
+
+    new = lin.get(customers, {"added_at_from": f"{timezone.localtime(week):%Y-%m-%d}"})
+    lost = lin.get(customers, {"state": "lost", "lost": "7"})
+
+    assert people.new == len(new.context["cl"].result_list) == 3
+    assert people.lost == len(lost.context["cl"].result_list) == 3
 
 
 def test_a_customer_who_lost_one_of_two_friends_is_not_lost(lin: Client, corp: Corp) -> None:

@@ -135,3 +135,15 @@ def test_a_worker_that_was_too_slow_writes_nothing_any_more(
 
     heir.refresh_from_db()
     assert (heir.status, heir.done, heir.report) == (Job.Status.RUNNING, 5, {})
+
+
+def test_a_job_that_kills_its_worker_each_time_is_given_up(corp: Corp, now: datetime) -> None:
+    job = start_job("test", corp=corp, now=now)
+    for attempt in range(MAX_ATTEMPTS):
+        assert claim_job(now=now + attempt * 2 * LEASE), "the last worker is dead"
+
+    assert claim_job(now=now + MAX_ATTEMPTS * 2 * LEASE) is None
+
+    job.refresh_from_db()
+    assert job.status == Job.Status.FAILED
+    assert job.errors

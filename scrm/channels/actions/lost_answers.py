@@ -103,7 +103,10 @@ def _believe_absent(operation: Operation, *, now: datetime) -> str:
         return _look_again(operation, operation.error, at=lands_until)
     is_worn_out = operation.attempts >= settings.OUTBOX_MAX_ATTEMPTS
     status = Status.PARKED if is_worn_out else Status.PENDING
-    _unresolved(operation).update(status=status, called_at=None, next_attempt_at=now)
+    # Not at once: whoever cancelled it meanwhile has a moment to withdraw it.
+    _unresolved(operation).update(
+        status=status, called_at=None, next_attempt_at=now + _LOOK_AGAIN_AFTER
+    )
     return "parked" if is_worn_out else "absent"
 
 

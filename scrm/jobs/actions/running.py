@@ -84,6 +84,10 @@ def claim_job(*, now: datetime, pk: int | None = None) -> Job | None:
         job = (due.filter(pk=pk) if pk else due).first()
         if job is None:
             return None
+        if job.attempts >= MAX_ATTEMPTS:
+            # Its worker died each time, without a word: it is not taken up for ever.
+            _give_up(job, now=now)
+            return None
         job.status = Job.Status.RUNNING
         job.started_at = job.started_at or now
         job.claimed_at, job.lease_until = now, now + LEASE
@@ -125,7 +129,14 @@ def note_progress(
     Raises JobTakenOver, and so undoes the step, when another worker is at the job by now.
     """
     total = total if total is not None else job.total
-    _write(job, done=done, total=total, state=state, lease_until=now + LEASE)
+    # A step forward: whatever stopped the job before did not stop it for good.
+    _write(job, done=done, total=total, state=state, lease_until=now + LEASE, attempts=1)
+
+
+def _give_up(job: Job, *, now: datetime) -> None:
+    job.status, job.finished_at, job.lease_until = Job.Status.FAILED, now, None
+    job.errors = [{"message": "Its worker died each time; see the server's log."}]
+    job.save(update_fields=["status", "finished_at", "lease_until", "errors"])
 
 
 def _try_again(job: Job, *, now: datetime) -> None:
