@@ -136,6 +136,10 @@ def _problems_of_audience(draft: CampaignDraft, *, corp: Corp) -> Iterator[Field
         message = _("Choose a segment or list customers, not both.")
         yield FieldProblem("/external_userids", "conflict", message)
         return
+    if draft.segment_id is None and not draft.external_userids:
+        message = _("Choose a segment or list customers: the campaign has no audience.")
+        yield FieldProblem("/segment", "required", message)
+        return
     if draft.segment_id is not None and not _segment_exists(draft.segment_id, corp=corp):
         yield FieldProblem("/segment", "unknown", _("There is no such segment."))
     if draft.external_userids is not None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from campaigns.models import Campaign, Task
+from scrm.channels.models import Operation
 
 
 def update_progress(campaign: Campaign, *, now: datetime) -> None:
@@ -18,9 +19,11 @@ def update_progress(campaign: Campaign, *, now: datetime) -> None:
         Campaign.Status.DONE,
     }:
         return
-    tasks = list(campaign.tasks.values_list("status", "is_settled", "asked_at"))
+    tasks = list(
+        campaign.tasks.values_list("status", "is_settled", "asked_at", "operation__status")
+    )
     campaign.status = _status_of(tasks)
-    asked = [asked_at for _status, _settled, asked_at in tasks if asked_at]
+    asked = [asked_at for _status, _settled, asked_at, _operation in tasks if asked_at]
     campaign.asked_at = min(asked, default=None)
     if campaign.status == Campaign.Status.FAILED:
         problems = campaign.tasks.exclude(problem="").values_list("problem", flat=True)
@@ -30,15 +33,20 @@ def update_progress(campaign: Campaign, *, now: datetime) -> None:
     campaign.save(update_fields=["status", "asked_at", "finished_at", "problem"])
 
 
-def _status_of(tasks: list[tuple[str, bool, datetime | None]]) -> Campaign.Status:
-    statuses = {status for status, _settled, _asked_at in tasks}
-    still_open = any(
-        not settled for status, settled, _at in tasks if status not in Task.DROPPED_STATUSES
-    )
+def _status_of(tasks: list[tuple[str, bool, datetime | None, str | None]]) -> Campaign.Status:
+    statuses = {status for status, _settled, _at, _operation in tasks}
     if statuses <= set(Task.DROPPED_STATUSES):
         return Campaign.Status.FAILED
-    if not still_open:
+    open_tasks = [task for task in tasks if task[0] not in Task.DROPPED_STATUSES and not task[1]]
+    if not open_tasks:
         return Campaign.Status.DONE
     if Task.Status.CONFIRMED in statuses:
         return Campaign.Status.PARTLY_CONFIRMED
-    return Campaign.Status.ASKED if Task.Status.ASKED in statuses else Campaign.Status.PLANNING
+    # Requests still on their way; one that is parked waits for a person and holds nobody up.
+    is_moving = any(
+        status == Task.Status.PLANNED and operation != Operation.Status.PARKED
+        for status, _settled, _at, operation in open_tasks
+    )
+    if is_moving or Task.Status.ASKED not in statuses:
+        return Campaign.Status.PLANNING
+    return Campaign.Status.ASKED

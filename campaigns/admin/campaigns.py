@@ -125,10 +125,21 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
         return False
 
     def has_conduct_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("campaigns.change_campaign")
+        may_change = request.user.has_perm("campaigns.change_campaign")
+        return may_change and self._sees_all_of_it(request, obj)
 
     def has_copy_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("campaigns.add_campaign")
+        may_add = request.user.has_perm("campaigns.add_campaign")
+        return may_add and self._sees_all_of_it(request, obj)
+
+    def _sees_all_of_it(self, request: HttpRequest, obj: Any) -> bool:
+        """A campaign goes through staff of the whole corp: some departments are not enough."""
+        scope = scope_for(request)
+        if scope.everything or obj is None:
+            return True
+        campaign = obj if isinstance(obj, Campaign) else self.get_object(request, str(obj))
+        # Who sees nothing of it is told that it is not there, not that it is forbidden.
+        return campaign is None or campaign.corp_id in scope.corp_ids
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         campaign = self.get_object(request, str(object_id))
@@ -201,7 +212,7 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
     def preflight_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What would happen now; from here it is submitted."""
         campaign = self._campaign_or_404(request, pk)
-        if not self.has_conduct_permission(request):
+        if not self.has_conduct_permission(request, campaign):
             raise PermissionDenied
         if campaign.status != S.DRAFT:
             return HttpResponseRedirect(_page_of(campaign))

@@ -7,10 +7,15 @@ from groups.models import GroupChat, Membership
 
 class GroupChatSerializer(serializers.ModelSerializer[Any]):
     owner = serializers.CharField(source="owner.userid", default=None, allow_null=True)
+    tags = serializers.SerializerMethodField()
 
     class Meta:
         model = GroupChat
-        fields = ["chat_id", "name", "owner", "member_count", "status", "opened_at"]
+        fields = ["chat_id", "name", "owner", "member_count", "status", "tags", "opened_at"]
+
+    def get_tags(self, chat: GroupChat) -> list[str]:
+        """Empty: this version has no tags of groups."""
+        return []
 
 
 class MemberSerializer(serializers.ModelSerializer[Any]):

@@ -96,7 +96,8 @@ def test_a_draft_is_kept_as_it_was_written(lin: Client, corp: Corp, alice: Staff
 def test_the_time_is_that_of_the_corp_s_zone(lin: Client, corp: Corp) -> None:
     Corp.objects.filter(pk=corp.pk).update(time_zone="Europe/Berlin")
 
-    lin.post(page(Campaign, "add"), form(send_at_0="2027-01-05", send_at_1="09:30"))
+    given = form(segment=make_segment(corp).pk, send_at_0="2027-01-05", send_at_1="09:30")
+    lin.post(page(Campaign, "add"), given)
 
     campaign = Campaign.objects.get()
     assert campaign.send_at == datetime(2027, 1, 5, 8, 30, tzinfo=UTC)
@@ -114,12 +115,13 @@ def test_the_time_is_that_of_the_corp_s_zone(lin: Client, corp: Corp) -> None:
         ({"attachments": "{"}, "attachments"),
         ({"name": ""}, "name"),
         ({"sender_policy": "nobody"}, "sender_policy"),
+        ({"segment": ""}, "segment"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_beside_the_field(
     lin: Client, corp: Corp, changes: dict[str, str], field: str
 ) -> None:
-    answer = lin.post(page(Campaign, "add"), form(**changes))
+    answer = lin.post(page(Campaign, "add"), form(segment=make_segment(corp).pk) | changes)
 
     assert answer.status_code == 200
     assert list(answer.context["adminform"].form.errors) == [field]
@@ -139,7 +141,10 @@ def test_the_place_of_a_wrong_attachment_reaches_the_composer(lin: Client, corp:
 def test_names_chosen_before_the_policy_was_changed_mean_nothing(
     lin: Client, corp: Corp, alice: Staff
 ) -> None:
-    lin.post(page(Campaign, "add"), form(sender_policy="owner", senders=[alice.pk]))
+    lin.post(
+        page(Campaign, "add"),
+        form(segment=make_segment(corp).pk, sender_policy="owner", senders=[alice.pk]),
+    )
 
     assert not Campaign.objects.get().senders.exists()
 

@@ -8,17 +8,19 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.models import Campaign, Recipient
+from campaigns.models import Campaign, Recipient, Task
 from customers.models import Customer, Follow, Segment, Tag, TagAssignment
 from groups.models import GroupChat
 from scrm.tenancy.models import Corp, CorpAccess, Department, Staff
 from tests.admin.conftest import Enter
 from tests.admin.rows import MARK, rows_of_every_kind
 from tests.factories import (
+    NOW,
     make_campaign,
     make_customer,
     make_department,
     make_group_chat,
+    make_segment,
     make_staff,
     make_tag,
 )
@@ -291,3 +293,17 @@ def test_tags_of_the_corp_are_there_for_everybody_who_works_for_it(
     dora = enter("dora", corp=corp, departments=[make_department(corp)])
 
     assert list(dora.get(page(Tag, "changelist")).context["cl"].result_list) == [tag]
+
+
+def test_a_department_lead_sees_a_corps_campaign_and_does_not_conduct_it(
+    enter: Enter, corp: Corp, shops: dict[str, Department]
+) -> None:
+    near = make_staff(corp, departments=[shops["harbour"]])
+    campaign = make_campaign(corp, status="asked", planned_at=NOW, segment=make_segment(corp))
+    Task.objects.create(corp=corp, campaign=campaign, staff=near, msgid="m1", status="asked")
+    dora = enter("dora", corp=corp, departments=[shops["east"]])
+
+    assert dora.get(page(Campaign, "change", campaign.pk)).status_code == 200
+    for button in ("cancel", "remind", "copy"):
+        address = f"{page(Campaign, 'changelist')}{campaign.pk}/{button}/"
+        assert dora.post(address, {"_form_submitted": "True"}).status_code == 403

@@ -269,6 +269,7 @@ def test_shows_results_and_who_is_behind_them(brand: APIClient, corp: Corp, alic
         "quota": 1,
         "unsent": 2,
         "failed": 1,
+        "cancelled": 0,
         "excluded": {"blocked": 1},
     }
     for word, count in (results | {"excluded": 1}).items():

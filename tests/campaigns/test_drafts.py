@@ -29,17 +29,20 @@ LINK = {"kind": "link", "title": "Live", "url": "https://brand.example/live"}
 
 
 def refused_paths(corp: Corp, now: datetime, **fields: Any) -> list[str]:
+    customer = make_customer(corp)
+    given = {"name": "Hello", "external_userids": [customer.external_userid]} | fields
+    if "segment_id" in fields:
+        del given["external_userids"]
     with pytest.raises(InvalidInput) as refusal:
-        create_campaign(
-            corp, draft=CampaignDraft(**({"name": "Hello"} | fields)), actor=SYSTEM, now=now
-        )
+        create_campaign(corp, draft=CampaignDraft(**given), actor=SYSTEM, now=now)
     assert not Campaign.objects.exists()
     assert all(problem.message for problem in refusal.value.errors)
     return [problem.path for problem in refusal.value.errors]
 
 
 def test_keeps_a_draft_and_who_made_it(corp: Corp, now: datetime) -> None:
-    draft = CampaignDraft(name="Hello", content="Hi", attachments=[LINK])
+    segment = make_segment(corp)
+    draft = CampaignDraft(name="Hello", segment_id=segment.pk, content="Hi", attachments=[LINK])
 
     campaign = create_campaign(corp, draft=draft, actor=CAROL, now=now)
 
@@ -61,6 +64,8 @@ def test_keeps_a_draft_and_who_made_it(corp: Corp, now: datetime) -> None:
         ({"attachments": [{"kind": "image"}]}, "/attachments/0/media_id"),
         ({"content": "长" * 1334}, "/content"),
         ({"segment_id": 4711}, "/segment"),
+        ({"segment_id": None}, "/segment"),
+        ({"external_userids": []}, "/segment"),
         ({"external_userids": ["wm-nobody"]}, "/external_userids/0"),
         ({"sender_policy": "loudest"}, "/sender_policy"),
         ({"sender_policy": "named", "senders": ["nobody"]}, "/senders/0"),

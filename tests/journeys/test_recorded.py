@@ -48,7 +48,7 @@ def test_recorded_staff_customers_and_groups_go_through_to_results(now: datetime
         campaign = make_campaign(corp, segment=make_segment(corp))
         submit_campaign(campaign, actor=SYSTEM, now=now)
         plan_due_campaigns(now=now)
-        run_due_operations(now=now)
+        run_due_operations(now=now + timedelta(seconds=1))
         for task in campaign.tasks.exclude(msgid="").select_related("staff"):
             platform.people.confirm(task.msgid, task.staff.userid)
         refresh_campaign(campaign, now=now)

@@ -91,7 +91,7 @@ def check_connection(corp: Corp) -> None:
     except Unreachable as error:
         raise _refusal("base_url", error) from error
     except ChannelError as error:
-        raise _refusal(_setting_of(error), error) from error
+        raise _refusal(_setting_of(corp, error), error) from error
 
 
 def callback_path(corp: Corp) -> str:
@@ -99,14 +99,29 @@ def callback_path(corp: Corp) -> str:
     return reverse("channels:callback", args=[corp.corp_id])
 
 
-def _setting_of(error: ChannelError) -> str:
-    # 40013: there is no such corp id; everything else gettoken refuses is about the secret.
-    return "corp_id" if error.errcode == 40013 else "secret"
+def _setting_of(corp: Corp, error: ChannelError) -> str:
+    # 40013: there is no such corp id; everything else gettoken refuses is about a secret.
+    if error.errcode == 40013:
+        return "corp_id"
+    return "contact_secret" if corp.contact_secret and _is_app_secret_right(corp) else "secret"
+
+
+def _is_app_secret_right(corp: Corp) -> bool:
+    without = Corp(corp_id=corp.corp_id, base_url=corp.base_url, secret=corp.secret)
+    try:
+        open_channel(without).check_credentials()
+    except ChannelError:
+        return False
+    return True
 
 
 def _refusal(setting: str, error: ChannelError) -> ConnectionRefused:
-    problem = FieldProblem(f"/{setting}", error.code, error.detail)
-    return ConnectionRefused(error.detail, errors=(problem,))
+    detail = error.detail
+    if setting == "contact_secret":
+        detail = _("The contact secret (--contact-secret) is refused: %(reason)s") % {
+            "reason": detail
+        }
+    return ConnectionRefused(detail, errors=(FieldProblem(f"/{setting}", error.code, detail),))
 
 
 __all__ = [

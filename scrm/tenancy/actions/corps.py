@@ -17,6 +17,7 @@ from scrm.tenancy.models import Corp
 
 _AES_KEY = re.compile(r"[A-Za-z0-9]{43}")
 _CORP_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_AGENT_ID = re.compile(r"[0-9]{1,32}")
 _TOKEN = re.compile(r"[A-Za-z0-9]{1,32}")
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
@@ -84,6 +85,8 @@ def _problems_of(typed: CorpSettings) -> Iterator[FieldProblem]:
     checks = [
         ("corp_id", _CORP_ID.fullmatch(typed.corp_id), _("--corp-id is the ww… id from the console's «My enterprise» page.")),
         ("secret", typed.secret.strip(), _("--secret is missing: copy it from the app's page in the console.")),
+        ("name", len(typed.name) <= 128, _("--name has at most 128 characters.")),
+        ("agent_id", not typed.agent_id or _AGENT_ID.fullmatch(typed.agent_id), _("--agent-id is the number from the app's page in the console.")),
         ("callback_token", _TOKEN.fullmatch(typed.callback_token), _("--callback-token has 1 to 32 letters and digits.")),
         ("callback_aes_key", _is_aes_key(typed.callback_aes_key), _("--callback-aes-key must be the EncodingAESKey of exactly 43 letters and digits.")),
         ("base_url", not typed.base_url or _BASE_URL.fullmatch(typed.base_url), _("--base-url must look like https://qyapi.weixin.qq.com/cgi-bin/.")),

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from scrm.common.errors import DomainError
 from scrm.tenancy.actions.api_keys import create_api_key
@@ -26,9 +27,10 @@ class Command(BaseCommand):
         owner = Corp.objects.filter(corp_id=corp).first()
         if owner is None:
             known = ", ".join(Corp.objects.order_by("corp_id").values_list("corp_id", flat=True))
-            raise CommandError(f"There is no corp {corp}. Known: {known or 'none yet'}.")
+            sentence = _("There is no corp %(corp)s. Known: %(known)s.")
+            raise CommandError(sentence % {"corp": corp, "known": known or "—"})
         if not 0 < len(name.strip()) <= 128:
-            raise CommandError("--name says in 1 to 128 characters what the key is for.")
+            raise CommandError(_("--name says in 1 to 128 characters what the key is for."))
         try:
             key, text = create_api_key(
                 name.strip(), corp=owner, scopes=scopes.split(","), now=timezone.now()
