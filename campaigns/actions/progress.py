@@ -1,5 +1,6 @@
 """What a campaign as a whole has come to, read from its tasks."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from campaigns.models import Campaign, Task
@@ -33,7 +34,7 @@ def update_progress(campaign: Campaign, *, now: datetime) -> None:
     campaign.save(update_fields=["status", "asked_at", "finished_at", "problem"])
 
 
-def _status_of(tasks: list[tuple[str, bool, datetime | None, str | None]]) -> Campaign.Status:
+def _status_of(tasks: Sequence[tuple[str, bool, datetime | None, str | None]]) -> Campaign.Status:
     statuses = {status for status, _settled, _at, _operation in tasks}
     if statuses <= set(Task.DROPPED_STATUSES):
         return Campaign.Status.FAILED
