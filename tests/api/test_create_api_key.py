@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from scrm.tenancy.models import ApiKey, Corp
@@ -41,7 +42,7 @@ def test_no_scopes_are_none(corp: Corp) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"corp": "wwnobody"}, "wwnobody"),
+        ({"corp": "wwnobody"}, "There is no corp wwnobody"),
         ({"scopes": "customers:red"}, "customers:red"),
         ({"name": " "}, "--name"),
         ({"name": "x" * 129}, "--name"),
@@ -50,6 +51,6 @@ def test_no_scopes_are_none(corp: Corp) -> None:
 def test_says_what_to_change(corp: Corp, options: dict[str, str], words: str) -> None:
     given = {"corp": corp.corp_id, "name": "crm", "scopes": "*"} | options
 
-    with pytest.raises(CommandError, match=words):
+    with translation.override("en"), pytest.raises(CommandError, match=words):
         run(**given)
     assert not ApiKey.objects.exists()

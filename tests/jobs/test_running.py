@@ -92,6 +92,24 @@ def test_what_fails_unexpectedly_is_tried_again_and_given_up(
     assert job.status == Job.Status.FAILED
 
 
+def test_a_job_that_fails_at_the_same_place_each_time_is_given_up(
+    corp: Corp, now: datetime, work: Callable[[Work], None]
+) -> None:
+    def stumble(job: Job, clock: Callable[[], datetime]) -> Outcome:
+        note_progress(job, now=clock(), done=40, state={"after": 40})
+        raise RuntimeError("boom")
+
+    work(stumble)
+    job = start_job("test", corp=corp, now=now)
+
+    for attempt in range(MAX_ATTEMPTS + 1):
+        later = now + timedelta(hours=attempt)
+        run_due_jobs(clock=lambda at=later: at)  # type: ignore[misc]
+
+    job.refresh_from_db()
+    assert job.status == Job.Status.FAILED
+
+
 def test_a_job_that_waits_is_taken_up_again_at_its_time(
     corp: Corp, now: datetime, work: Callable[[Work], None]
 ) -> None:

@@ -129,8 +129,10 @@ def note_progress(
     Raises JobTakenOver, and so undoes the step, when another worker is at the job by now.
     """
     total = total if total is not None else job.total
-    # A step forward: whatever stopped the job before did not stop it for good.
-    _write(job, done=done, total=total, state=state, lease_until=now + LEASE, attempts=1)
+    # A step forward: whatever stopped the job before did not stop it for good. A bookmark written
+    # on the spot is none, or a job that always fails at the same place would be tried for ever.
+    attempts = 1 if done > job.done else job.attempts
+    _write(job, done=done, total=total, state=state, lease_until=now + LEASE, attempts=attempts)
 
 
 def _give_up(job: Job, *, now: datetime) -> None:
