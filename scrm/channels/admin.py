@@ -39,6 +39,7 @@ EVENTS: dict[tuple[str, str], Any] = {
     ("change_external_contact", "del_external_contact"): _("staff deleted a customer"),
     ("change_external_contact", "del_follow_user"): _("customer deleted a member of staff"),
     ("change_external_contact", "transfer_fail"): _("handover failed"),
+    ("change_external_contact", "msg_audit_approved"): _("customer agreed to archiving"),
     ("change_external_chat", "create"): _("group chat created"),
     ("change_external_chat", "update"): _("group chat changed"),
     ("change_external_chat", "dismiss"): _("group chat dismissed"),
@@ -52,12 +53,20 @@ EVENTS: dict[tuple[str, str], Any] = {
     ("change_contact", "create_party"): _("department created"),
     ("change_contact", "update_party"): _("department changed"),
     ("change_contact", "delete_party"): _("department deleted"),
+    ("msgaudit_notify", ""): _("new messages in the archive"),
 }
 OPERATIONS: dict[str, Any] = {
     "tag_customer": _("tag a customer on the platform"),
     "ask_mass_message": _("ask staff to send a mass message"),
     "remind_mass_message": _("remind staff of a mass message"),
     "cancel_mass_message": _("call a mass message back"),
+    "transfer_customers": _("handover of customers"),
+    "transfer_chats": _("handover of group chats"),
+    "change_remark": _("change a remark on the platform"),
+    "create_join_code": _("make a join code"),
+    "update_join_code": _("change a join code"),
+    "delete_join_code": _("delete a join code"),
+    "send_app_message": _("tell members of staff through the app"),
 }
 EVENT_TONES = {"received": "blue", "handled": "green", "ignored": "grey", "failed": "red"}
 OPERATION_TONES = {
@@ -101,7 +110,7 @@ class EventFilter(WordFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         event, _slash, change = (self.value() or "").partition("/")
-        return queryset.filter(event=event, change_type=change) if change else queryset
+        return queryset.filter(event=event, change_type=change) if event else queryset
 
 
 @admin.register(InboundEvent)

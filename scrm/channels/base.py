@@ -109,11 +109,15 @@ class GroupChatRecord:
 
 @dataclass(frozen=True)
 class MassMessage:
-    """What a member of staff is asked to send, and to whom (≤ 10 000 customers a call)."""
+    """What a member of staff is asked to send, and to whom: customers or chats, not both.
+
+    At most 10 000 customers or 2 000 chats a call.
+    """
 
     sender: str
     external_userids: tuple[str, ...]
     content: str
+    chat_ids: tuple[str, ...] = ()
     # `{"kind": "link", "title": …, "url": …}` and so on, as campaigns keep them.
     attachments: tuple[dict[str, Any], ...] = ()
 
@@ -121,7 +125,7 @@ class MassMessage:
 @dataclass(frozen=True)
 class AskedMessage:
     msgid: str
-    # Customers the platform refused when it was asked.
+    # Customers or chats the platform refused when it was asked.
     refused: tuple[str, ...]
 
 
@@ -142,9 +146,12 @@ class SenderStatePage:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one customer: 0 not sent, 1 sent, 2 not a friend, 3 quota used up."""
+    """What became of one recipient: 0 not sent, 1 sent, 2 not a friend, 3 quota used up.
 
-    external_userid: str
+    Of chats the platform lists only those it was sent to.
+    """
+
+    recipient_id: str  # external_userid or chat_id
     status: int
     sent_at: datetime | None
 
@@ -153,6 +160,126 @@ class Delivery:
 class DeliveryPage:
     rows: tuple[Delivery, ...]
     next_cursor: str
+
+
+@dataclass(frozen=True)
+class ItemAnswer:
+    """What the platform said of one item of a call that takes many; 0 means accepted."""
+
+    item_id: str  # external_userid or chat_id
+    errcode: int
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class TransferState:
+    """Where one customer stands between two members of staff.
+
+    `status`: 1 done, 2 waiting, 3 refused by the customer, 4 the taker is full, 5 never asked.
+    """
+
+    external_userid: str
+    status: int
+    takeover_at: datetime | None
+
+
+@dataclass(frozen=True)
+class TransferStatePage:
+    rows: tuple[TransferState, ...]
+    next_cursor: str
+
+
+@dataclass(frozen=True)
+class UnassignedCustomer:
+    """A customer of somebody who has left, still to be given to a colleague."""
+
+    handover_userid: str
+    external_userid: str
+    left_at: datetime
+
+
+@dataclass(frozen=True)
+class UnassignedPage:
+    rows: tuple[UnassignedCustomer, ...]
+    next_cursor: str
+
+
+@dataclass(frozen=True)
+class JoinCodeWish:
+    """A code through which customers enter one of at most five chats."""
+
+    chat_ids: tuple[str, ...]
+    state: str  # ≤ 30 bytes; comes back with everybody who entered through the code
+    remark: str = ""
+    # When all chats are full the platform opens another, named `base_name` and a number.
+    is_growing: bool = False
+    base_name: str = ""
+    base_id: int = 1
+
+
+@dataclass(frozen=True)
+class JoinCodeRecord:
+    config_id: str
+    chat_ids: tuple[str, ...]
+    state: str
+    qr_url: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether a customer agreed to have her chat archived: with a member of staff, or in a room.
+
+    In a room `userid` is empty.
+    """
+
+    userid: str
+    external_userid: str
+    is_agreed: bool
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ArchivedRecord:
+    """One archived message, opened; of its content only what can be read as text.
+
+    With `problem` the message could not be opened (its key is missing, say) and only `seq`,
+    `msgid` and `key_version` are known.
+    """
+
+    seq: int
+    msgid: str
+    key_version: int
+    action: str = "send"  # send, recall, switch
+    sender: str = ""
+    receivers: tuple[str, ...] = ()
+    room_id: str = ""
+    sent_at: datetime | None = None
+    kind: str = ""
+    # Every field of it that a person reads, one a line; empty for pictures, voices and the like.
+    text: str = ""
+    # The id of the message that this one takes back.
+    recalls: str = ""
+    # What the sender says about being archived.
+    agreement: Agreement | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ArchivePage:
+    """Messages after the given `seq`, in their order; empty when there are no more."""
+
+    rows: tuple[ArchivedRecord, ...]
+
+
+class ArchiveSource(Protocol):
+    """The chat archive of one corp; raises `ChannelError` or a subclass."""
+
+    def messages_after(self, seq: int, *, limit: int = 1000) -> ArchivePage: ...
+    def agreements(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Agreement]:
+        """What (userid, external_userid) pairs agreed to; pairs without an answer are left out."""
+
+    def room_agreements(self, room_id: str) -> Sequence[Agreement]:
+        """What the outsiders of a room agreed to; none for a room the platform does not know."""
 
 
 class Channel(Protocol):
@@ -183,5 +310,43 @@ class Channel(Protocol):
     def deliveries(self, msgid: str, userid: str, cursor: str) -> DeliveryPage: ...
     def remind(self, msgid: str) -> None: ...
     def cancel(self, msgid: str) -> None: ...
+    def unassigned_page(self, cursor: str) -> UnassignedPage: ...
+    def transfer_customers(
+        self,
+        from_userid: str,
+        to_userid: str,
+        external_userids: Sequence[str],
+        *,
+        is_resigned: bool,
+        message: str = "",
+    ) -> Sequence[ItemAnswer]:
+        """Ask to hand over at most 100 customers; each has an answer of its own.
+
+        `message` (≤ 200 characters, in service only) is what the customer reads.
+        """
+
+    def transfer_states(
+        self, from_userid: str, to_userid: str, cursor: str, *, is_resigned: bool
+    ) -> TransferStatePage: ...
+    def transfer_chats(
+        self, chat_ids: Sequence[str], to_userid: str, *, is_resigned: bool
+    ) -> Sequence[ItemAnswer]:
+        """Give at most 100 chats a new owner, at once; each has an answer of its own."""
+
+    def change_remark(
+        self, userid: str, external_userid: str, *, remark: str, description: str
+    ) -> None: ...
+    def create_join_code(self, wish: JoinCodeWish) -> str:
+        """Return the config id; nobody can list it again, so it must be kept."""
+
+    def join_code(self, config_id: str) -> JoinCodeRecord: ...
+    def update_join_code(self, config_id: str, wish: JoinCodeWish) -> None: ...
+    def delete_join_code(self, config_id: str) -> None: ...
+    def picture(self, url: str) -> tuple[str, bytes]:
+        """Fetch a picture the platform made (media type, content of at most 1 MB)."""
+
+    def send_app_message(self, userids: Sequence[str], text: str) -> Sequence[str]:
+        """Tell staff something through the app; returns the userids it did not reach."""
+
     def check_credentials(self) -> None:
         """Fetch a token; raises `ChannelError` that names the setting to change."""

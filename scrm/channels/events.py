@@ -57,8 +57,47 @@ class GroupChatChanged(ChannelEvent):
 
 
 @dataclass(frozen=True)
+class GroupMembersChanged(ChannelEvent):
+    """People entered or left a chat, from one version of its member list to the next.
+
+    Only who holds `version_before` may apply the lists; everybody else reads the chat again.
+    """
+
+    chat_id: str
+    joined: tuple[str, ...]
+    left: tuple[str, ...]
+    version_before: str
+    version: str
+    join_scene: int = 0  # 0 invited, directly or by a link; 3 by a code [callbacks.md 7]
+    was_removed: bool = False
+
+
+@dataclass(frozen=True)
 class GroupChatDismissed(ChannelEvent):
     chat_id: str
+
+
+@dataclass(frozen=True)
+class TransferFailed(ChannelEvent):
+    """`userid` could not take a customer over; a hint only, the result is polled."""
+
+    userid: str
+    external_userid: str
+    reason: str  # customer_refused, customer_limit_exceed
+
+
+@dataclass(frozen=True)
+class ArchivingAgreed(ChannelEvent):
+    """A customer agreed to have the chat with a member of staff archived."""
+
+    userid: str
+    external_userid: str
+    welcome_code: str = ""
+
+
+@dataclass(frozen=True)
+class ArchiveGrew(ChannelEvent):
+    """There are new messages to pull."""
 
 
 @dataclass(frozen=True)

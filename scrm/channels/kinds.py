@@ -11,6 +11,7 @@ from scrm.channels.models import Operation
 Ask = Callable[[Channel, dict[str, Any]], dict[str, Any]]
 Find = Callable[[Channel, Operation, Container[str]], dict[str, Any] | None]
 Listener = Callable[[Operation, datetime], None]
+Preparation = Callable[[Operation, datetime], dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class OperationKind:
 
 _kinds: dict[str, OperationKind] = {}
 _listeners: dict[str, list[Listener]] = {}
+_preparations: dict[str, Preparation] = {}
 
 
 def register_kind(kind: OperationKind) -> None:
@@ -67,6 +69,20 @@ def subscribe_outcome(kind: str, listener: Listener) -> None:
     listeners = _listeners.setdefault(kind, [])
     if listener not in listeners:
         listeners.append(listener)
+
+
+def register_preparation(kind: str, prepare: Preparation) -> None:
+    """Have `prepare(operation, now)` look at an operation right before each call that is made.
+
+    It runs in the transaction that notes the call and returns the payload as it is to be asked
+    now, or None: then the operation is cancelled. For kinds with `find` no earlier call can have
+    happened by then.
+    """
+    _preparations[kind] = prepare
+
+
+def preparation_of(kind: str) -> Preparation | None:
+    return _preparations.get(kind)
 
 
 def listeners_of(kind: str) -> Iterable[Listener]:

@@ -206,6 +206,7 @@ class Refresh(CorpModel):
         GROUP_CHAT = "group_chat", _("group chat")
         TAGS = "tags", _("tags")
         STAFF = "staff", _("staff")
+        JOIN_CODE = "join_code", _("join code")
 
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     key = models.CharField(_("id"), max_length=128, blank=True)
@@ -252,3 +253,27 @@ class AccessToken(CorpModel):
 
     def __str__(self) -> str:
         return f"token of {self.corp_id}"
+
+
+class ArchiveKey(CorpModel):
+    """The private half of an RSA pair whose public half the corp gave the chat archive.
+
+    Messages name the version they were sealed with; old keys are needed for as long as messages
+    sealed with them may come (5 days) and are kept [doc 91552].
+    """
+
+    version = models.PositiveIntegerField(_("version"))
+    private_key = EncryptedTextField(_("private key"))
+    created_at = models.DateTimeField(_("created"))
+
+    objects = CorpQuerySet["ArchiveKey"].as_manager()
+
+    class Meta:
+        verbose_name = _("archive key")
+        verbose_name_plural = _("archive keys")
+        constraints = [
+            models.UniqueConstraint(fields=["corp", "version"], name="archive_key_once_per_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.corp_id} v{self.version}"

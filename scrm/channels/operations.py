@@ -1,18 +1,33 @@
-"""The operations of the door itself: tags, and mass messages from asking to cancelling."""
+"""The operations of the door itself: everything that is asked of the platform and changes it."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
 
-from scrm.channels.base import AskedMessage, Channel, MassMessage
+from scrm.channels.base import (
+    AskedMessage,
+    Channel,
+    ItemAnswer,
+    JoinCodeWish,
+    MassMessage,
+)
 from scrm.channels.kinds import OperationKind, register_kind
+from scrm.channels.lost_transfers import find_lost_transfer
 from scrm.channels.models import Operation
 
 TAG_CUSTOMER = "tag_customer"
 ASK_MASS_MESSAGE = "ask_mass_message"
 REMIND_MASS_MESSAGE = "remind_mass_message"
 CANCEL_MASS_MESSAGE = "cancel_mass_message"
+TRANSFER_CUSTOMERS = "transfer_customers"
+TRANSFER_CHATS = "transfer_chats"
+CHANGE_REMARK = "change_remark"
+CREATE_JOIN_CODE = "create_join_code"
+UPDATE_JOIN_CODE = "update_join_code"
+DELETE_JOIN_CODE = "delete_join_code"
+SEND_APP_MESSAGE = "send_app_message"
 
 
 def tag_serial_key(userid: str, external_userid: str) -> str:
@@ -37,6 +52,16 @@ def register_operations() -> None:
     # Staff may be reminded 3 times a day: a reminder is not repeated on a guess.
     register_kind(OperationKind(REMIND_MASS_MESSAGE, _remind, is_harmless_twice=False))
     register_kind(OperationKind(CANCEL_MASS_MESSAGE, _cancel))
+    register_kind(OperationKind(TRANSFER_CUSTOMERS, _transfer_customers, find=_find_transfer))
+    # The platform says of a chat that it has the owner already (90504, 90508).
+    register_kind(OperationKind(TRANSFER_CHATS, _transfer_chats))
+    register_kind(OperationKind(CHANGE_REMARK, _change_remark))
+    # Nobody can list codes: one whose answer was lost is made anew, the lost one is never shown.
+    register_kind(OperationKind(CREATE_JOIN_CODE, _create_join_code))
+    register_kind(OperationKind(UPDATE_JOIN_CODE, _update_join_code))
+    register_kind(OperationKind(DELETE_JOIN_CODE, _delete_join_code))
+    # The platform drops a repetition within half an hour (enable_duplicate_check).
+    register_kind(OperationKind(SEND_APP_MESSAGE, _send_app_message))
 
 
 def _tag_customer(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
@@ -76,11 +101,76 @@ def _cancel(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _transfer_customers(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
+    answers = channel.transfer_customers(
+        payload["from_userid"],
+        payload["to_userid"],
+        payload["external_userids"],
+        is_resigned=payload["is_resigned"],
+        message=payload.get("message", ""),
+    )
+    return _answers(answers)
+
+
+def _find_transfer(
+    channel: Channel, operation: Operation, _known: Container[str]
+) -> dict[str, Any] | None:
+    found = find_lost_transfer(channel, operation.payload)
+    return None if found is None else _answers(found)
+
+
+def _transfer_chats(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
+    return _answers(
+        channel.transfer_chats(
+            payload["chat_ids"], payload["to_userid"], is_resigned=payload["is_resigned"]
+        )
+    )
+
+
+def _answers(answers: Iterable[ItemAnswer]) -> dict[str, Any]:
+    return {"answers": [asdict(answer) for answer in answers]}
+
+
+def _change_remark(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
+    channel.change_remark(
+        payload["userid"],
+        payload["external_userid"],
+        remark=payload.get("remark", ""),
+        description=payload.get("description", ""),
+    )
+    return {}
+
+
+def _create_join_code(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
+    return {"config_id": channel.create_join_code(_join_code_of(payload))}
+
+
+def _update_join_code(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
+    channel.update_join_code(payload["config_id"], _join_code_of(payload))
+    return {}
+
+
+def _delete_join_code(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
+    channel.delete_join_code(payload["config_id"])
+    return {}
+
+
+def _join_code_of(payload: dict[str, Any]) -> JoinCodeWish:
+    names = ("state", "remark", "is_growing", "base_name", "base_id")
+    given = {name: payload[name] for name in names if name in payload}
+    return JoinCodeWish(chat_ids=tuple(payload["chat_ids"]), **given)
+
+
+def _send_app_message(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
+    return {"unreached": list(channel.send_app_message(payload["userids"], payload["text"]))}
+
+
 def _message_of(payload: dict[str, Any]) -> MassMessage:
     return MassMessage(
         sender=payload["sender"],
-        external_userids=tuple(payload["external_userids"]),
+        external_userids=tuple(payload.get("external_userids", ())),
         content=payload.get("content", ""),
+        chat_ids=tuple(payload.get("chat_ids", ())),
         attachments=tuple(payload.get("attachments", ())),
     )
 

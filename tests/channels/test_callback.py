@@ -189,7 +189,7 @@ def test_stores_a_good_seal_around_nonsense_as_failed(post: Post, inner: bytes) 
 
 def test_ignores_events_that_nobody_knows(post: Post) -> None:
     post(event_xml("customer_acquisition", "balance_low"))
-    post(contact_xml("transfer_fail", FailReason="customer_refused"))
+    post(contact_xml("change_of_the_future"))
     post(event_xml("kf_msg_or_event", Token="t"))
 
     assert set(InboundEvent.objects.values_list("status", flat=True)) == {"ignored"}

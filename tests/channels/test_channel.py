@@ -131,7 +131,7 @@ def test_follows_a_mass_message_to_its_end(
     rows = channel.deliveries(asked.msgid, message.sender, "").rows
     assert state.is_confirmed
     assert state.confirmed_at
-    assert {row.external_userid for row in rows} == set(message.external_userids)
+    assert {row.recipient_id for row in rows} == set(message.external_userids)
     assert sum(row.status == 1 for row in rows) == outcome["delivered"]
 
 

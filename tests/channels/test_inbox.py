@@ -9,6 +9,8 @@ from scrm.audit.models import AuditEntry
 from scrm.channels import events
 from scrm.channels.actions.inbox import handle_due_events, replay_event, store_event
 from scrm.channels.events import (
+    ArchiveGrew,
+    ArchivingAgreed,
     ChannelEvent,
     ContactAdded,
     ContactDeletedByCustomer,
@@ -17,8 +19,10 @@ from scrm.channels.events import (
     DirectoryChanged,
     GroupChatChanged,
     GroupChatDismissed,
+    GroupMembersChanged,
     StaffDeleted,
     TagsChanged,
+    TransferFailed,
     subscribe,
 )
 from scrm.channels.models import InboundEvent
@@ -240,12 +244,59 @@ def test_lets_two_workers_handle_each_event_once_and_in_order(listener: Listener
         (event_xml("change_contact", "create_user", UserID="bob"), DirectoryChanged(NOW)),
         (event_xml("change_contact", "update_party", Id="2"), DirectoryChanged(NOW)),
         (event_xml("change_contact", "delete_user", UserID="bob"), StaffDeleted(NOW, "bob")),
-        (contact_xml("transfer_fail"), None),
+        (
+            contact_xml("transfer_fail", FailReason="customer_refused"),
+            TransferFailed(NOW, "alice", "wm1", "customer_refused"),
+        ),
+        (
+            contact_xml("msg_audit_approved", WelcomeCode="W"),
+            ArchivingAgreed(NOW, "alice", "wm1", "W"),
+        ),
+        (event_xml("msgaudit_notify"), ArchiveGrew(NOW)),
         (event_xml("change_external_contact", "change_of_the_future"), None),
-        (event_xml("msgaudit_notify"), None),
     ],
 )
 def test_reads_events_as_what_they_mean(inner: str, expected: ChannelEvent | None) -> None:
+    at_now = inner.replace("1700000000", str(int(NOW.timestamp())))
+
+    assert read_event(at_now.encode(), received_at=NOW).typed == expected
+
+
+MEMBERS = "<MemChangeList><Item>wm1</Item><Item>bob</Item></MemChangeList>"
+VERSIONS = {"LastMemVer": "v1", "CurMemVer": "v2"}
+
+
+def members_xml(detail: str, members: str = MEMBERS, **elements: str) -> str:
+    elements = {"UpdateDetail": detail, "MemChangeCnt": "2", **VERSIONS, **elements}
+    inner = event_xml("change_external_chat", "update", ChatId="wr1", **elements)
+    return inner.replace("</xml>", f"{members}</xml>")
+
+
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [
+        (
+            members_xml("add_member", JoinScene="3"),
+            GroupMembersChanged(NOW, "wr1", ("wm1", "bob"), (), "v1", "v2", join_scene=3),
+        ),
+        (
+            members_xml("del_member", QuitScene="1"),
+            GroupMembersChanged(NOW, "wr1", (), ("wm1", "bob"), "v1", "v2", was_removed=True),
+        ),
+        (
+            members_xml(
+                "add_member", "<MemChangeList><Item>wm1</Item></MemChangeList>", MemChangeCnt="1"
+            ),
+            GroupMembersChanged(NOW, "wr1", ("wm1",), (), "v1", "v2"),
+        ),
+        # What cannot be applied as it stands is read again.
+        (members_xml("add_member", MemChangeCnt="3"), GroupChatChanged(NOW, "wr1")),
+        (members_xml("add_member", LastMemVer=""), GroupChatChanged(NOW, "wr1")),
+        (members_xml("add_member", "<MemChangeList/>"), GroupChatChanged(NOW, "wr1")),
+        (members_xml("change_owner"), GroupChatChanged(NOW, "wr1")),
+    ],
+)
+def test_reads_members_with_the_versions_of_their_list(inner: str, expected: ChannelEvent) -> None:
     at_now = inner.replace("1700000000", str(int(NOW.timestamp())))
 
     assert read_event(at_now.encode(), received_at=NOW).typed == expected

@@ -66,3 +66,13 @@ def test_leaves_a_message_that_is_gone() -> None:
     platform.is_gone = True
 
     assert find(platform) is None
+
+
+def test_finds_a_message_to_chats_by_sender_and_content() -> None:
+    platform = Platform(ROW)
+    platform.customers = []
+    message = MassMessage("alice", (), "Good morning", chat_ids=("wr1",))
+
+    found = find_lost_message(platform, message, since=NOW, until=NOW, known=frozenset())
+
+    assert found == AskedMessage("m1", ())

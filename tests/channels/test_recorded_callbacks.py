@@ -23,6 +23,8 @@ KNOWN = {
         "edit_external_contact",
         "del_external_contact",
         "del_follow_user",
+        "transfer_fail",
+        "msg_audit_approved",
     },
     "change_external_chat": {"create", "update", "dismiss"},
     "change_external_tag": {"create", "update", "delete", "shuffle"},
@@ -35,6 +37,7 @@ KNOWN = {
         "delete_party",
         "update_tag",
     },
+    "msgaudit_notify": {""},
 }
 
 needs_folder = pytest.mark.skipif(

@@ -1,11 +1,13 @@
 from datetime import datetime, timedelta
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from scrm.channels.actions import refreshes
 from scrm.channels.actions.refreshes import (
     register_refresher,
     request_refresh,
+    request_refreshes,
     run_due_refreshes,
 )
 from scrm.channels.base import Channel
@@ -52,6 +54,22 @@ def test_reads_once_for_many_wishes(corp: Corp, reader: Reader) -> None:
 
     assert sorted(reader.read) == ["wm1", "wm2"]
     assert not Refresh.objects.exists()
+
+
+def test_wishes_for_many_things_at_once(
+    corp: Corp, reader: Reader, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    request_refresh(CUSTOMER, corp=corp, key="wm1", now=NOW)
+
+    with django_assert_num_queries(1):
+        request_refreshes(CUSTOMER, corp=corp, keys=["wm2", "wm1", "wm2"], now=NOW)
+    with django_assert_num_queries(0):
+        request_refreshes(CUSTOMER, corp=corp, keys=[], now=NOW)
+
+    # Known already, and moved all the same: whoever reads it now sees that.
+    assert Refresh.objects.get(key="wm1").wished_at == NOW + timedelta(microseconds=1)
+    assert run_due_refreshes(now=NOW + timedelta(seconds=1)) == {"read": 2}
+    assert sorted(reader.read) == ["wm1", "wm2"]
 
 
 def test_reads_again_what_was_wished_during_the_reading(corp: Corp, reader: Reader) -> None:

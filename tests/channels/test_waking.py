@@ -59,7 +59,7 @@ def test_wakes_nobody_for_what_needs_no_handling(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        post(contact_xml("transfer_fail"))
+        post(contact_xml("change_of_the_future"))
         post("not xml")
 
     assert wakes.count == 0

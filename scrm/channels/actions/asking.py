@@ -11,7 +11,7 @@ from django.db.models import F
 
 from scrm.channels.actions.outcomes import record_error, record_success
 from scrm.channels.errors import AnswerLost, ChannelError
-from scrm.channels.kinds import kind_names, kind_of
+from scrm.channels.kinds import kind_names, kind_of, listeners_of, preparation_of
 from scrm.channels.models import EndpointPause, Operation
 from scrm.channels.opening import open_channel
 from scrm.channels.pace import Clock
@@ -49,16 +49,27 @@ def ask(batch: list[Operation], *, clock: Clock) -> Counter[str]:
     for operation in batch:
         if _is_paused(operation, now=clock()):
             counts[_release(operation)] += 1
-        elif begin_call(operation, now=clock()):
+        elif _begin_safely(operation, now=clock()):
             counts[_call_and_record(operation, clock=clock)] += 1
     return counts
 
 
+def _begin_safely(operation: Operation, *, now: datetime) -> bool:
+    try:
+        return begin_call(operation, now=now)
+    except Exception:
+        # A preparation that fails must not stop the others; the lease puts off the next try.
+        logger.exception("An operation was not prepared", extra={"operation": operation.pk})
+        return False
+
+
+@transaction.atomic
 def begin_call(operation: Operation, *, now: datetime) -> bool:
     """Note that the request leaves now; False when the operation is no longer this worker's.
 
     The note is committed before the request leaves: after a crash, an operation without it was
-    certainly never asked. The lease begins anew, so that it outlasts the call.
+    certainly never asked. The lease begins anew, so that it outlasts the call. What has lost its
+    meaning since it was wished for is withdrawn here (`register_preparation`).
     """
     mine = Operation.objects.filter(
         pk=operation.pk,
@@ -68,7 +79,24 @@ def begin_call(operation: Operation, *, now: datetime) -> bool:
         lease_until__gt=now,
     )
     operation.called_at = now
-    return mine.update(called_at=now, lease_until=now + settings.OUTBOX_LEASE) == 1
+    if mine.update(called_at=now, lease_until=now + settings.OUTBOX_LEASE) != 1:
+        return False
+    prepare = preparation_of(operation.kind)
+    return prepare is None or _is_still_meant(operation, prepare(operation, now), now=now)
+
+
+def _is_still_meant(operation: Operation, payload: dict[str, Any] | None, *, now: datetime) -> bool:
+    if payload is None:
+        operation.status, operation.finished_at = Status.CANCELLED, now
+        operation.called_at, operation.lease_until = None, None
+        operation.save(update_fields=["status", "finished_at", "called_at", "lease_until", "error"])
+        for listener in listeners_of(operation.kind):
+            listener(operation, now)
+        return False
+    if payload != operation.payload:
+        operation.payload = payload
+        operation.save(update_fields=["payload"])
+    return True
 
 
 def _call_and_record(operation: Operation, *, clock: Clock) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -33,7 +33,9 @@ _TO_BE_CHANGED = timedelta(minutes=1)
 # sees by it that he may not delete the row.
 _WISH = """
 INSERT INTO channels_refresh AS known (corp_id, kind, key, wished_at, due_at, attempts, error)
-VALUES (%(corp)s, %(kind)s, %(key)s, %(now)s, %(due)s, 0, '')
+SELECT %(corp)s, %(kind)s, named.key, %(now)s, %(due)s, 0, ''
+  FROM unnest(%(keys)s::text[]) AS named (key)
+ ORDER BY named.key
 ON CONFLICT (corp_id, kind, key) DO UPDATE
    SET wished_at = GREATEST(excluded.wished_at, known.wished_at + interval '1 microsecond'),
        due_at = LEAST(excluded.due_at, known.due_at)
@@ -50,11 +52,22 @@ def register_refresher(kind: Refresh.Kind, refresher: Refresher) -> None:
 
 def request_refresh(kind: Refresh.Kind, *, corp: Corp, now: datetime, key: str = "") -> None:
     """Have something read again soon; many wishes for one thing are one reading."""
+    request_refreshes(kind, corp=corp, now=now, keys=[key])
+
+
+def request_refreshes(
+    kind: Refresh.Kind, *, corp: Corp, now: datetime, keys: Iterable[str]
+) -> None:
+    """Have many things of a kind read again soon, by one statement."""
+    # One statement cannot touch a row twice.
+    wanted = sorted(set(keys))
+    if not wanted:
+        return
     due_at = now + _SETTLING.get(kind, timedelta())
     with connection.cursor() as cursor:
         cursor.execute(
             _WISH,
-            {"corp": corp.pk, "kind": kind.value, "key": key, "now": now, "due": due_at},
+            {"corp": corp.pk, "kind": kind.value, "keys": wanted, "now": now, "due": due_at},
         )
 
 

@@ -15,15 +15,20 @@ from scrm.channels.base import (
     FollowRecord,
     GroupChatPage,
     GroupChatRecord,
+    ItemAnswer,
+    JoinCodeRecord,
+    JoinCodeWish,
     MassMessage,
     SenderStatePage,
     StaffRecord,
     TagGroupRecord,
+    TransferStatePage,
+    UnassignedPage,
 )
-from scrm.channels.errors import AnswerLost, ChannelError, Stale
-from scrm.channels.wecom import parsing
+from scrm.channels.errors import AnswerLost, ChannelError, Misconfigured, Stale
+from scrm.channels.wecom import join_codes, parsing, transfers
 from scrm.channels.wecom.client import WeComClient
-from scrm.channels.wecom.errcodes import DETAILS_WITHHELD, NO_RELATION
+from scrm.channels.wecom.errcodes import DETAILS_WITHHELD, NO_RECEIVER, NO_RELATION
 from scrm.channels.wecom.lost_messages import find_lost_message
 from scrm.channels.wecom.paging import pages_of
 
@@ -38,9 +43,10 @@ class WeComChannel:
     wechatpy's own methods are not used: most are missing, some send a wrong body.
     """
 
-    def __init__(self, directory: WeComClient, contact: WeComClient) -> None:
+    def __init__(self, directory: WeComClient, contact: WeComClient, *, agent_id: str) -> None:
         self._directory = directory
         self._contact = contact
+        self._agent_id = agent_id
 
     def check_credentials(self) -> None:
         self._directory.check_credentials()
@@ -120,11 +126,11 @@ class WeComChannel:
         self._post("mark_tag", body | {name: ids for name, ids in lists.items() if ids})
 
     def ask_mass_message(self, message: MassMessage) -> AskedMessage:
-        body: dict[str, Any] = {
-            "chat_type": "single",
-            "sender": message.sender,
-            "external_userid": list(message.external_userids),
-        }
+        body: dict[str, Any] = {"chat_type": "single", "sender": message.sender}
+        if message.chat_ids:
+            body |= {"chat_type": "group", "chat_id_list": list(message.chat_ids)}
+        else:
+            body["external_userid"] = list(message.external_userids)
         if message.content:
             body["text"] = {"content": message.content}
         if message.attachments:
@@ -157,6 +163,80 @@ class WeComChannel:
 
     def cancel(self, msgid: str) -> None:
         self._post("cancel_groupmsg_send", {"msgid": msgid})
+
+    def unassigned_page(self, cursor: str) -> UnassignedPage:
+        return transfers.unassigned_page(self._post, cursor)
+
+    def transfer_customers(
+        self,
+        from_userid: str,
+        to_userid: str,
+        external_userids: Sequence[str],
+        *,
+        is_resigned: bool,
+        message: str = "",
+    ) -> Sequence[ItemAnswer]:
+        how = {"is_resigned": is_resigned, "message": message}
+        return transfers.transfer_customers(
+            self._post, from_userid, to_userid, external_userids, **how
+        )
+
+    def transfer_states(
+        self, from_userid: str, to_userid: str, cursor: str, *, is_resigned: bool
+    ) -> TransferStatePage:
+        return transfers.transfer_states(
+            self._post, from_userid, to_userid, cursor, is_resigned=is_resigned
+        )
+
+    def transfer_chats(
+        self, chat_ids: Sequence[str], to_userid: str, *, is_resigned: bool
+    ) -> Sequence[ItemAnswer]:
+        return transfers.transfer_chats(self._post, chat_ids, to_userid, is_resigned=is_resigned)
+
+    def change_remark(
+        self, userid: str, external_userid: str, *, remark: str, description: str
+    ) -> None:
+        body = {"userid": userid, "external_userid": external_userid}
+        # At least one must be given; an empty text would wipe what is there.
+        given = {"remark": remark[:20], "description": description[:150]}
+        self._post("remark", body | {name: text for name, text in given.items() if text})
+
+    def create_join_code(self, wish: JoinCodeWish) -> str:
+        return join_codes.create_join_code(self._post, wish)
+
+    def join_code(self, config_id: str) -> JoinCodeRecord:
+        return join_codes.join_code(self._post, config_id)
+
+    def update_join_code(self, config_id: str, wish: JoinCodeWish) -> None:
+        join_codes.update_join_code(self._post, config_id, wish)
+
+    def delete_join_code(self, config_id: str) -> None:
+        self._post("groupchat/del_join_way", {"config_id": config_id})
+
+    def picture(self, url: str) -> tuple[str, bytes]:
+        return self._contact.fetch_picture(url)
+
+    def send_app_message(self, userids: Sequence[str], text: str) -> Sequence[str]:
+        if not self._agent_id.isdecimal():
+            raise Misconfigured(_("The corp has no agent id: copy it from the app's page."))
+        body = {
+            "touser": "|".join(userids),
+            "msgtype": "text",
+            "agentid": int(self._agent_id),
+            "text": {"content": text},
+            # What was sent and whose answer was lost is not shown twice within half an hour.
+            "enable_duplicate_check": 1,
+            "duplicate_check_interval": 1800,
+        }
+        try:
+            answer: dict[str, Any] = self._directory.post("message/send", data=body)
+        except ChannelError as error:
+            if error.errcode != NO_RECEIVER:
+                raise
+            return list(userids)
+        # Ids come back in lower case.
+        missed = {one.lower() for one in parsing.text(answer.get("invaliduser")).split("|")}
+        return [userid for userid in userids if userid.lower() in missed]
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._contact.post(f"externalcontact/{path}", data=body)

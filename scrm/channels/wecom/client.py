@@ -14,7 +14,7 @@ import requests
 from django.conf import settings
 from django.utils.translation import gettext as _
 from requests import exceptions as http_errors
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from wechatpy.exceptions import WeChatClientException
 from wechatpy.work import WeChatClient
 
@@ -30,6 +30,7 @@ from scrm.channels.wecom.parsing import text
 from scrm.channels.wecom.tokens import Grant, OwnTokens, SharedTokens, TokenStore
 from scrm.tenancy.models import Corp
 
+MAX_PICTURE_BYTES = 1_000_000
 _NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 _BAD_ADDRESS = (
     http_errors.MissingSchema,
@@ -72,6 +73,27 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
     def check_credentials(self) -> None:
         """Prove the secret by fetching a token, whether or not one is at hand."""
         self._tokens.check(self._grant)
+
+    def fetch_picture(self, url: str) -> tuple[str, bytes]:
+        """Get a picture the platform made; asked without a token, for its address is public."""
+        try:
+            answer = self._http.get(
+                url, timeout=settings.CHANNEL_TIMEOUTS, allow_redirects=False, stream=True
+            )
+            with answer:
+                content = answer.raw.read(MAX_PICTURE_BYTES + 1, decode_content=True)
+        except (requests.RequestException, ValueError, HTTPError) as error:
+            raise Unreachable(_("The picture could not be fetched.")) from error
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        is_picture = kind.startswith("image/") and 0 < len(content) <= MAX_PICTURE_BYTES
+        if answer.status_code != requests.codes.ok or not is_picture:
+            raise RetryLater(_("The platform's address of the picture does not give one."))
+        return kind, content
+
+    def post_openly(self, address: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Make a call that carries its credentials in its body instead of a token."""
+        # A list of pairs, because wechatpy adds a token to a dict of parameters.
+        return self._exchange("post", address, params=[], data=body)
 
     def fetch_access_token(self) -> dict[str, Any]:
         # A list of pairs, because wechatpy adds a token to a dict of parameters.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # Answers that say "this token is no good"; 40001 from gettoken itself is about the secret.
 TOKEN_REFUSED = frozenset({40001, 40014, 42001})
 NO_RELATION = 84061
+NO_RECEIVER = 81013
 # The directory's detailed lists are closed to some apps, its id lists are not.
 DETAILS_WITHHELD = frozenset({48002, 48009, 60011, 45029})
 

@@ -8,6 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from scrm.channels.events import (
+    ArchiveGrew,
+    ArchivingAgreed,
     ChannelEvent,
     ContactAdded,
     ContactDeletedByCustomer,
@@ -16,13 +18,17 @@ from scrm.channels.events import (
     DirectoryChanged,
     GroupChatChanged,
     GroupChatDismissed,
+    GroupMembersChanged,
     StaffDeleted,
     TagsChanged,
+    TransferFailed,
 )
-from scrm.channels.wecom.parsing import find_moment
+from scrm.channels.wecom.parsing import find_moment, number, texts
 from scrm.channels.wecom.xml import UnreadableXml, read_xml, text_in
 
 _BY_TRANSFER = "DELETE_BY_TRANSFER"
+_MEMBER_CHANGES = {"add_member", "del_member"}
+_REMOVED = "1"
 
 Children = dict[str, Any]
 
@@ -106,8 +112,48 @@ def _chat_changed(at: datetime, children: Children) -> ChannelEvent:
     return GroupChatChanged(at, _needed(children, "ChatId"))
 
 
+def _chat_updated(at: datetime, children: Children) -> ChannelEvent:
+    """Members with the versions of their list; everything else is read again."""
+    detail, chat_id = text_in(children, "UpdateDetail"), _needed(children, "ChatId")
+    before, after = text_in(children, "LastMemVer"), text_in(children, "CurMemVer")
+    members = _member_ids(children)
+    if detail not in _MEMBER_CHANGES or not (before and after and members):
+        return GroupChatChanged(at, chat_id)
+    is_joining = detail == "add_member"
+    return GroupMembersChanged(
+        at,
+        chat_id,
+        joined=members if is_joining else (),
+        left=() if is_joining else members,
+        version_before=before,
+        version=after,
+        join_scene=number(text_in(children, "JoinScene")),
+        was_removed=text_in(children, "QuitScene") == _REMOVED,
+    )
+
+
+def _member_ids(children: Children) -> tuple[str, ...]:
+    listed = children.get("MemChangeList")
+    members = texts(listed.get("Item")) if isinstance(listed, dict) else ()
+    # A list that is shorter than it says is not to be trusted.
+    return members if len(members) == number(text_in(children, "MemChangeCnt")) else ()
+
+
 def _chat_dismissed(at: datetime, children: Children) -> ChannelEvent:
     return GroupChatDismissed(at, _needed(children, "ChatId"))
+
+
+def _transfer_failed(at: datetime, children: Children) -> ChannelEvent:
+    return TransferFailed(at, *_pair(children), reason=text_in(children, "FailReason"))
+
+
+def _archiving_agreed(at: datetime, children: Children) -> ChannelEvent:
+    welcome_code = text_in(children, "WelcomeCode")
+    return ArchivingAgreed(at, *_pair(children), welcome_code=welcome_code)
+
+
+def _archive_grew(at: datetime, _: Children) -> ChannelEvent:
+    return ArchiveGrew(at)
 
 
 def _tags_changed(at: datetime, _: Children) -> ChannelEvent:
@@ -131,8 +177,11 @@ _BUILDERS: dict[tuple[str, str], Callable[[datetime, Children], ChannelEvent]] =
     (_CONTACT, "edit_external_contact"): _contact_edited,
     (_CONTACT, "del_external_contact"): _deleted_by_staff,
     (_CONTACT, "del_follow_user"): _deleted_by_customer,
+    (_CONTACT, "transfer_fail"): _transfer_failed,
+    (_CONTACT, "msg_audit_approved"): _archiving_agreed,
+    ("msgaudit_notify", ""): _archive_grew,
     (_CHAT, "create"): _chat_changed,
-    (_CHAT, "update"): _chat_changed,
+    (_CHAT, "update"): _chat_updated,
     (_CHAT, "dismiss"): _chat_dismissed,
     (_TAG, "create"): _tags_changed,
     (_TAG, "update"): _tags_changed,

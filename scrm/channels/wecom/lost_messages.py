@@ -6,7 +6,7 @@ and its customers.
 
 from collections.abc import Container, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from django.utils.translation import gettext as _
 
@@ -29,22 +29,23 @@ def find_lost_message(
 ) -> AskedMessage | None:
     """The message on the platform that is `message`; None when there is none."""
     for skew in _SKEWS:
-        for row in _messages_between(ask, since - skew, until + skew):
+        for row in _messages_between(ask, _chat_type(message), since - skew, until + skew):
             msgid = parsing.text(row.get("msgid"))
             if not _has_same_content(row, message) or msgid in known:
                 continue
-            reached = _customers_asked(ask, msgid, message)
-            if reached:
-                refused = [one for one in message.external_userids if one not in reached]
-                return AskedMessage(msgid, tuple(refused))
-            if reached is not None and skew == _SKEWS[0]:
+            found = _find_behind(ask, msgid, message)
+            if found:
+                return found
+            if found is not None and skew == _SKEWS[0]:
                 raise NotReady(_("The platform has not said yet whom the message reaches."))
     return None
 
 
-def _messages_between(ask: Ask, start: datetime, end: datetime) -> Iterator[parsing.Json]:
+def _messages_between(
+    ask: Ask, chat_type: str, start: datetime, end: datetime
+) -> Iterator[parsing.Json]:
     question = {
-        "chat_type": "single",
+        "chat_type": chat_type,
         "start_time": int(start.timestamp()),
         "end_time": int(end.timestamp()) + 1,
         "filter_type": _MADE_BY_CORP,
@@ -68,20 +69,46 @@ def _plain(content: str) -> str:
     return content.replace("\r\n", "\n").strip()
 
 
-def _customers_asked(ask: Ask, msgid: str, message: MassMessage) -> set[str] | None:
-    """Whom the message reaches, as far as is known; None when it is somebody else's or gone."""
+def _chat_type(message: MassMessage) -> str:
+    return "group" if message.chat_ids else "single"
+
+
+def _find_behind(
+    ask: Ask, msgid: str, message: MassMessage
+) -> AskedMessage | Literal[False] | None:
+    """The answer to `message` if `msgid` is it; None when it is not, False when nobody knows yet."""
+    senders = _senders_of(ask, msgid)
+    if senders is None or any(sender.lower() != message.sender.lower() for sender in senders):
+        return None
+    if message.chat_ids:
+        # Chats are listed once they were sent to; until then content and sender must do.
+        return AskedMessage(msgid, ()) if senders else False
+    reached = _customers_asked(ask, msgid, senders)
+    if reached is None or not reached <= set(message.external_userids):
+        return None
+    if not reached:
+        return False
+    refused = [one for one in message.external_userids if one not in reached]
+    return AskedMessage(msgid, tuple(refused))
+
+
+def _senders_of(ask: Ask, msgid: str) -> set[str] | None:
     try:
         tasks = list(_rows(ask, "get_groupmsg_task", {"msgid": msgid}, "task_list"))
-        senders = {parsing.text(task.get("userid")) for task in tasks}
-        if any(sender.lower() != message.sender.lower() for sender in senders):
-            return None
-        questions = [{"msgid": msgid, "userid": sender} for sender in senders]
-        path = "get_groupmsg_send_result"
+    except Stale:
+        return None
+    return {parsing.text(task.get("userid")) for task in tasks}
+
+
+def _customers_asked(ask: Ask, msgid: str, senders: set[str]) -> set[str] | None:
+    """Whom the message reaches, as far as is known; None when it is gone."""
+    questions = [{"msgid": msgid, "userid": sender} for sender in senders]
+    path = "get_groupmsg_send_result"
+    try:
         rows = [row for one in questions for row in _rows(ask, path, one, "send_list")]
     except Stale:
         return None
-    reached = {parsing.text(row.get("external_userid")) for row in rows}
-    return reached if reached <= set(message.external_userids) else None
+    return {parsing.text(row.get("external_userid")) for row in rows}
 
 
 def _rows(ask: Ask, path: str, question: dict[str, Any], name: str) -> Iterator[parsing.Json]:

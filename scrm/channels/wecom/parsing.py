@@ -169,7 +169,7 @@ def sender_state_of(row: Json) -> SenderState:
 
 def delivery_of(row: Json) -> Delivery:
     return Delivery(
-        external_userid=text(row.get("external_userid")),
+        recipient_id=text(row.get("external_userid")) or text(row.get("chat_id")),
         status=number(row.get("status")),
         sent_at=find_moment(row.get("send_time")),
     )
