@@ -89,6 +89,14 @@ class Call:
             raise Refused(60111, userid)
         return member
 
+    def former_member(self, name: str) -> Member:
+        """Return the member named, who may have left; 60111 when nobody ever was called that."""
+        userid = self.text(name)
+        member = self.world.find_anybody(userid)
+        if member is None:
+            raise Refused(60111, userid)
+        return member
+
     def person(self) -> Person:
         external_userid = self.text("external_userid", missing=41035)
         person = self.world.persons.get(external_userid)

@@ -81,7 +81,12 @@ class Callbacks:
         if callable(self._receiver):
             while self._deliver_next(wait=False):
                 pass
-        elif self._receiver is not None and not self._stopping.is_set():
+        else:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the thread deliver to a URL; what goes to a function waits for the next act."""
+        if self.url and not self._stopping.is_set():
             self._start()
 
     def drain(self, timeout: float = 10) -> bool:

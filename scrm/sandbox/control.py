@@ -30,12 +30,15 @@ FAULTS = {
     "void_tokens",
     "clear",
 }
+ACCOUNTS = {"groups", "handover", "archive", "texts", "app_messages", "tagging"}
 CALLBACK_ACTS = {"verify", "drain", "drop_next", "duplicate_next", "reorder_next"}
 
 ROUTES = Map(
     [
         Rule("/state", endpoint="show_state", methods=["GET"]),
         Rule("/summary", endpoint="show_summary", methods=["GET"]),
+        Rule("/summary/<name>", endpoint="show_account", methods=["GET"]),
+        Rule("/archive_keys", endpoint="show_archive_keys", methods=["GET"]),
         Rule("/campaign", endpoint="show_campaign", methods=["GET"]),
         Rule("/ledger", endpoint="show_ledger", methods=["GET"]),
         Rule("/calls", endpoint="show_calls", methods=["GET"]),
@@ -96,6 +99,13 @@ class Control:
 
     def show_summary(self, arguments: dict[str, Any]) -> Any:
         return self._server.summary()
+
+    def show_account(self, name: str, arguments: dict[str, Any]) -> Any:
+        accounts = {account: getattr(self._server, account) for account in ACCOUNTS}
+        return _call(_choose(name, accounts), arguments)
+
+    def show_archive_keys(self, arguments: dict[str, Any]) -> Any:
+        return {"archive_keys": self._server.archive_keys()}
 
     def show_campaign(self, arguments: dict[str, Any]) -> Any:
         msgids = arguments.get("msgids")

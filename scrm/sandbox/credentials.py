@@ -16,6 +16,8 @@ class Credentials:
     agent_id: int
     callback_token: str
     callback_aes_key: str
+    # Opens the chat archive; its private keys come from the archive itself, version by version.
+    archive_secret: str
 
     @classmethod
     def for_seed(cls, seed: int) -> "Credentials":
@@ -26,6 +28,7 @@ class Credentials:
             agent_id=1_000_000 + dice.randrange(2, 1000),
             callback_token=draw_text(dice, 24),
             callback_aes_key=draw_text(dice, 43),
+            archive_secret=draw_text(dice, 43),
         )
 
     def as_dict(self) -> dict[str, str | int]:
@@ -36,5 +39,6 @@ class Credentials:
         return (
             f"python manage.py create_corp --corp-id {self.corp_id} --secret {self.secret}"
             f" --agent-id {self.agent_id} --callback-token {self.callback_token}"
-            f" --callback-aes-key {self.callback_aes_key} --base-url {base_url}"
+            f" --callback-aes-key {self.callback_aes_key}"
+            f" --archive-secret {self.archive_secret} --base-url {base_url}"
         )

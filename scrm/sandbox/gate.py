@@ -73,7 +73,7 @@ class Gate:
 
     def _check_entry(self, endpoint: Endpoint, request: Request) -> None:
         if endpoint.needs_token:
-            self._tokens.check(request.query.get("access_token", ""))
+            self._tokens.check(request.query.get("access_token", ""), endpoint.audience)
         if not self._rates.admits(endpoint.path):
             raise Refused(45009)
         errcode = self._faults.take("fail", endpoint.path)

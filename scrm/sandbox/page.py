@@ -34,6 +34,11 @@ def render_page(server: "SandboxServer") -> str:
     summary, campaign = server.summary(), server.campaign()
     counts = {n: summary[n] for n in ("staff", "customers", "follows", "tags", "groups")}
     counts |= campaign | {f"callbacks {n}": count for n, count in summary["callbacks"].items()}
+    counts |= {
+        "handed over": server.ledger.count("handover.done"),
+        "archived": server.ledger.count("archive.kept"),
+        "app messages": server.ledger.count("app_message.told"),
+    }
     entries = server.entries()[-LAST_ENTRIES:]
     return PAGE.format(
         corp=escape(server.credentials.corp_id),

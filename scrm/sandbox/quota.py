@@ -22,8 +22,17 @@ def count_received(world: World, recipient: str, *, at: float, times: int = 1) -
     world.received_log.setdefault(recipient, []).extend([at] * times)
 
 
+def start_of_day(at: float) -> float:
+    return _midnight_before(at).timestamp()
+
+
+def _midnight_before(at: float) -> datetime:
+    moment = datetime.fromtimestamp(at, CHINA)
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _period(mode: QuotaMode, at: float) -> tuple[float, int]:
-    today = datetime.fromtimestamp(at, CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = _midnight_before(at)
     if mode == QuotaMode.DAY:
         return today.timestamp(), 1
     if mode == QuotaMode.WEEK:

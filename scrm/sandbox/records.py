@@ -54,6 +54,15 @@ class Member:
     alias: str = ""
     telephone: str = ""
     external_position: str = ""
+    # What decides whether customers can be handed to or from the member: None is no matter.
+    capacity: int | None = None
+    is_verified: bool = True
+    last_login_at: float | None = None
+    left_at: float | None = None
+    # Orders those who left by when they did.
+    left_number: int = 0
+    # Whether the chat archive is on for the member.
+    is_archived: bool = True
 
     @property
     def has_left(self) -> bool:
@@ -207,3 +216,31 @@ class MassMessage:
     @property
     def recipients(self) -> list[str]:
         return [recipient for task in self.tasks.values() for recipient in task.receipts]
+
+
+@dataclass(frozen=True, slots=True)
+class AppMessage:
+    """What members were told through the app; `receivers` is who truly got it."""
+
+    msgid: str
+    at: float
+    kind: str
+    text: str
+    receivers: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class JoinWay:
+    """A code through which customers enter one of its groups, or one that it grows."""
+
+    config_id: str
+    scene: int
+    chat_ids: list[str]
+    remark: str = ""
+    state: str = ""
+    auto_create_room: bool = True
+    room_base_name: str = ""
+    room_base_id: int = 1
+    mark_source: bool = False
+    # Groups that were made because the others were full; no answer lists them.
+    grown_chat_ids: list[str] = field(default_factory=list)

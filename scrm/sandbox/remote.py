@@ -117,6 +117,28 @@ class SandboxRemote:
         parameters = {} if msgids is None else {"msgids": ",".join(msgids)}
         return self._wire.get("campaign", **parameters)
 
+    def groups(self) -> dict[str, int]:
+        return self._wire.get("summary/groups")
+
+    def handover(self, userid: str) -> dict[str, int]:
+        return self._wire.get("summary/handover", userid=userid)
+
+    def archive(self) -> dict[str, Any]:
+        return self._wire.get("summary/archive")
+
+    def texts(self, text: str) -> dict[str, int]:
+        return self._wire.get("summary/texts", text=text)
+
+    def app_messages(self) -> dict[str, Any]:
+        return self._wire.get("summary/app_messages")
+
+    def tagging(self) -> dict[str, dict[str, list[str]]]:
+        return self._wire.get("summary/tagging")
+
+    def archive_keys(self) -> dict[int, str]:
+        keys = self._wire.get("archive_keys")["archive_keys"]
+        return {int(version): key for version, key in keys.items()}
+
     def entries(self, kind: str = "", *, after: int = 0) -> list[Entry]:
         """Return all entries, page by page."""
         found: list[Entry] = []

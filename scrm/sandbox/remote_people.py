@@ -109,6 +109,11 @@ class _RemoteChatActs(_RemoteActor):
             state=state,
         )
 
+    def scan_join_code(
+        self, config_id: str, person: str | Mapping[str, Any] | None = None
+    ) -> dict[str, str]:
+        return dict(self._act("scan_join_code", config_id=config_id, person=person))
+
     def chat_leave(self, chat_id: str, members: Sequence[str], *, removed: bool = False) -> None:
         self._act("chat_leave", chat_id=chat_id, members=list(members), removed=removed)
 
@@ -123,6 +128,17 @@ class _RemoteChatActs(_RemoteActor):
 
     def chat_dismiss(self, chat_id: str) -> None:
         self._act("chat_dismiss", chat_id=chat_id)
+
+
+class _RemoteHandoverActs(_RemoteActor):
+    def customer_refuses_transfer(self, external_userid: str, handover_userid: str = "") -> int:
+        return int(
+            self._act(
+                "customer_refuses_transfer",
+                external_userid=external_userid,
+                handover_userid=handover_userid,
+            )
+        )
 
 
 class _RemoteStaffActs(_RemoteActor):
@@ -153,6 +169,15 @@ class _RemoteStaffActs(_RemoteActor):
     def set_customer_contact(self, userid: str, *, enabled: bool) -> None:
         self._act("set_customer_contact", userid=userid, enabled=enabled)
 
+    def set_capacity(self, userid: str, capacity: int | None) -> None:
+        self._act("set_capacity", userid=userid, capacity=capacity)
+
+    def set_verified(self, userid: str, *, verified: bool) -> None:
+        self._act("set_verified", userid=userid, verified=verified)
+
+    def set_last_login(self, userid: str, days_ago: float) -> None:
+        self._act("set_last_login", userid=userid, days_ago=days_ago)
+
     def department_create(self, name: str, parent_id: int = 1) -> int:
         return int(self._act("department_create", name=name, parent_id=parent_id))
 
@@ -174,7 +199,80 @@ class _RemoteTagActs(_RemoteActor):
         self._act("tag_shuffle_in_console", group_id=group_id, tag_ids=list(tag_ids))
 
 
+class _RemoteTalkActs(_RemoteActor):
+    def staff_says(
+        self,
+        userid: str,
+        external_userid: str = "",
+        text: str = "",
+        *,
+        room: str = "",
+        kind: str = "text",
+        body: Mapping[str, Any] | None = None,
+    ) -> str:
+        return str(
+            self._act(
+                "staff_says",
+                userid=userid,
+                external_userid=external_userid,
+                text=text,
+                room=room,
+                kind=kind,
+                body=body,
+            )
+        )
+
+    def customer_says(
+        self,
+        external_userid: str,
+        userid: str = "",
+        text: str = "",
+        *,
+        room: str = "",
+        kind: str = "text",
+        body: Mapping[str, Any] | None = None,
+    ) -> str:
+        return str(
+            self._act(
+                "customer_says",
+                external_userid=external_userid,
+                userid=userid,
+                text=text,
+                room=room,
+                kind=kind,
+                body=body,
+            )
+        )
+
+    def recall_message(self, msgid: str) -> str:
+        return str(self._act("recall_message", msgid=msgid))
+
+    def agrees_to_archiving(
+        self, external_userid: str, userid: str = "", *, room: str = ""
+    ) -> None:
+        self._act("agrees_to_archiving", external_userid=external_userid, userid=userid, room=room)
+
+    def disagrees_to_archiving(
+        self, external_userid: str, userid: str = "", *, room: str = ""
+    ) -> None:
+        self._act(
+            "disagrees_to_archiving", external_userid=external_userid, userid=userid, room=room
+        )
+
+    def rotate_archive_key(self) -> int:
+        return int(self._act("rotate_archive_key"))
+
+    def set_archived(self, userid: str, *, enabled: bool) -> None:
+        self._act("set_archived", userid=userid, enabled=enabled)
+
+
 class RemotePeople(
-    _RemoteContactActs, _RemoteSendingActs, _RemoteChatActs, _RemoteStaffActs, _RemoteTagActs
+    _RemoteContactActs,
+    _RemoteSendingActs,
+    _RemoteChatActs,
+    _RemoteHandoverActs,
+    _RemoteStaffActs,
+    _RemoteTagActs,
+    _RemoteTalkActs,
 ):
     """Every act by its name in process."""

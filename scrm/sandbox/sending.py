@@ -158,6 +158,7 @@ def _resolve(
 
 def _can_still_receive(world: World, message: MassMessage, task: SendTask, recipient: str) -> bool:
     if message.chat_type == "group":
-        return world.chats[recipient].dismissed_at is None
+        chat = world.chats[recipient]
+        return chat.dismissed_at is None and chat.owner == task.userid
     relation = world.find_relation(task.userid, recipient)
     return relation is not None and relation.is_friendship

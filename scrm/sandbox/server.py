@@ -7,6 +7,14 @@ from typing import Any, Self
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from scrm.sandbox.accounts import (
+    account_for_app_messages,
+    account_for_archive,
+    account_for_groups,
+    account_for_handover,
+    account_for_tagging,
+    account_for_text,
+)
 from scrm.sandbox.app import SandboxApp
 from scrm.sandbox.behaviour import Behaviour
 from scrm.sandbox.callbacks import Callbacks, Receiver
@@ -47,6 +55,8 @@ class SandboxServer:
         behaviour = Behaviour(world, self.people)
         world.on_asked.append(behaviour.consider)
         world.on_reminded.append(behaviour.consider_reminder)
+        world.on_transfer.append(self.people.await_takeover)
+        world.on_chat_given.append(self.people.announce_given)
         self._sockets = OpenSockets()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -57,6 +67,7 @@ class SandboxServer:
             threaded=True,
             request_handler=KeepAliveHandler.tracking(self._sockets),
         )
+        world.root_url = self.root_url
 
     @property
     def clock(self) -> VirtualClock:
@@ -109,6 +120,28 @@ class SandboxServer:
 
     def campaign(self, msgids: Iterable[str] | None = None) -> dict[str, int]:
         return summarise_campaign(self.world, msgids)
+
+    def groups(self) -> dict[str, int]:
+        return account_for_groups(self.world)
+
+    def handover(self, userid: str) -> dict[str, int]:
+        return account_for_handover(self.world, userid)
+
+    def archive(self) -> dict[str, Any]:
+        return account_for_archive(self.world)
+
+    def texts(self, text: str) -> dict[str, int]:
+        return account_for_text(self.world, text)
+
+    def app_messages(self) -> dict[str, Any]:
+        return account_for_app_messages(self.world)
+
+    def tagging(self) -> dict[str, dict[str, list[str]]]:
+        return account_for_tagging(self.world)
+
+    def archive_keys(self) -> dict[int, str]:
+        """Return the private half of every key the archive ever used, as PEM by version."""
+        return self.world.archive.private_keys()
 
     def entries(self, kind: str = "", *, after: int = 0) -> list[Entry]:
         return self.ledger.entries(kind, after=after)

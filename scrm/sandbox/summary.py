@@ -29,7 +29,10 @@ def summarise(world: World) -> dict[str, Any]:
 
 
 def summarise_campaign(world: World, msgids: Iterable[str] | None = None) -> dict[str, int]:
-    """Count recipients of the given mass messages, or of all that were made through the API."""
+    """Count recipients of the given mass messages, or of all that were made through the API.
+
+    Recipients are customers and, of messages to groups, groups.
+    """
     with world.lock:
         messages = _select_messages(world, msgids)
         tasks = [task for message in messages for task in message.tasks.values()]

@@ -5,12 +5,23 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 
+from scrm.sandbox.archive import Archive
 from scrm.sandbox.clock import VirtualClock
 from scrm.sandbox.credentials import Credentials
 from scrm.sandbox.dice import draw_id, draw_text, make_dice
+from scrm.sandbox.handovers import HandoverBook, Transfer
 from scrm.sandbox.ledger import Ledger
 from scrm.sandbox.options import Options
-from scrm.sandbox.records import Chat, Department, MassMessage, Member, Person, Relation
+from scrm.sandbox.records import (
+    AppMessage,
+    Chat,
+    Department,
+    JoinWay,
+    MassMessage,
+    Member,
+    Person,
+    Relation,
+)
 from scrm.sandbox.tagbook import TagBook
 
 
@@ -36,10 +47,23 @@ class World:
         self.tags = TagBook()
         self.chats: dict[str, Chat] = {}
         self.messages: dict[str, MassMessage] = {}
+        self.app_messages: list[AppMessage] = []
+        # Content and receivers → when that was last said, and as which message.
+        self.app_messages_said: dict[str, tuple[float, str]] = {}
+        self.told_log: dict[str, list[float]] = {}
+        self.join_ways: dict[str, JoinWay] = {}
+        self.handovers = HandoverBook()
+        self.archive = Archive(seed)
+        # Where the world is served, for the addresses of pictures.
+        self.root_url = ""
         self.received_log: dict[str, list[float]] = {}
         # Called with a mass message when members were asked to send it, or reminded.
         self.on_asked: list[Callable[[MassMessage], None]] = []
         self.on_reminded: list[Callable[[MassMessage], None]] = []
+        # Called with a transfer that began, and with a group that has a new owner by the API
+        # (and whether he was outside of it before).
+        self.on_transfer: list[Callable[[Transfer], None]] = []
+        self.on_chat_given: list[Callable[[Chat, bool], None]] = []
         self._userids: dict[str, str] = {}
         self._by_member: dict[str, dict[str, Relation]] = {}
         self._by_person: dict[str, dict[str, Relation]] = {}
@@ -70,8 +94,12 @@ class World:
 
     def find_member(self, userid: str) -> Member | None:
         """Return who carries the userid in any letter case and has not left."""
-        member = self.members.get(self._userids.get(userid.lower(), ""))
+        member = self.find_anybody(userid)
         return None if member is None or member.has_left else member
+
+    def find_anybody(self, userid: str) -> Member | None:
+        """Return who carries the userid in any letter case, be it one who has left."""
+        return self.members.get(self._userids.get(userid.lower(), ""))
 
     def present_members(self) -> list[Member]:
         return [member for member in self.members.values() if not member.has_left]
@@ -112,6 +140,26 @@ class World:
         if member is None or not member.can_follow:
             return []
         return [r for r in self._by_member.get(userid, {}).values() if r.is_known_to_member]
+
+    def unassigned_of(self, member: Member) -> list[Relation]:
+        """Return the customers of one who left whom nobody has taken or is about to take."""
+        if not member.has_left:
+            return []
+        return [
+            relation
+            for relation in self._by_member.get(member.userid, {}).values()
+            if relation.is_known_to_member
+            and not self.handovers.waiting(relation.external_userid, member.userid)
+        ]
+
+    def is_full(self, member: Member) -> bool:
+        """Whether the member may have no more customers."""
+        capacity = member.capacity
+        allowed = self.options.customers_per_member if capacity is None else capacity
+        # Whoever ever was a customer is no fewer than who is one now, and quickly counted.
+        if len(self._by_member.get(member.userid, {})) < allowed:
+            return False
+        return len(self.customers_of(member.userid)) >= allowed
 
     def followers_of(self, external_userid: str) -> list[Relation]:
         """Return the relations the API shows for a customer, oldest first."""

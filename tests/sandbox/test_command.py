@@ -32,13 +32,16 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.slow
 def test_announces_itself_as_json_and_stops_within_a_second() -> None:
-    with running("--json", "--behave") as process:
+    with running("--json", "--behave", "--days-ago", "2.5") as process:
         assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
         remote = SandboxRemote(facts["control_url"])
         assert remote.summary()["staff"] == 3
         assert remote.state()["options"]["behave"] is True
         assert facts["create_corp"] == remote.credentials.create_corp_command(facts["base_url"])
+        assert facts["archive_secret"] == remote.credentials.archive_secret
+        assert facts["archive_keys"] == {"1": remote.archive_keys()[1]}
+        assert time.time() - remote.clock.now() == pytest.approx(2.5 * 24 * 3600, abs=30)
         remote.close()
 
         started = time.monotonic()
@@ -52,7 +55,7 @@ def test_announces_itself_as_json_and_stops_within_a_second() -> None:
 def test_tells_people_how_to_connect() -> None:
     with running() as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(10)]
+        lines = [process.stdout.readline() for _ in range(12)]
 
         assert "3 staff, 20 customers and 1 groups" in lines[0]
         assert any("create_corp --corp-id ww" in line for line in lines)

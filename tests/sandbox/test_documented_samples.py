@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scrm.sandbox.archived_kinds import SAMPLES as SAMPLES_OF_KINDS
 from scrm.sandbox.recorded import load_recorded
 from scrm.sandbox.server import SandboxServer
 from tests.sandbox.client import Api
@@ -192,6 +193,132 @@ def test_mass_message_answers_have_the_documented_fields(
     assert fields_of(listed) >= fields_of(sample("get_groupmsg_list_v2"))
     assert fields_of(tasks) == fields_of(sample("get_groupmsg_task"))
     assert fields_of(results) == fields_of(sample("get_groupmsg_send_result"))
+
+
+def test_handover_answers_have_the_documented_fields(
+    recorded: SandboxServer, recorded_api: Api
+) -> None:
+    """The documented pair: one is waiting, one was done, one refused, and one is unknown."""
+    people, world = recorded.people, recorded.world
+    recorded.options.token_seconds = 10**7
+    recorded_api.token = recorded_api.fetch_token()["access_token"]
+    for userid in ("zhangsan", "lisi"):
+        people.set_customer_contact(userid, enabled=True)
+    for person in (WECHAT_CUSTOMER, {"external_userid": "wmREFUSING"}, {"external_userid": "wm2"}):
+        people.add_customer("zhangsan", person)
+    pair = {"handover_userid": "zhangsan", "takeover_userid": "lisi"}
+    ours = ["wmREFUSING", "wm2", WECOM_CUSTOMER]
+
+    asked = recorded_api.ok("externalcontact/transfer_customer", **pair, external_userid=ours)
+    people.customer_refuses_transfer("wmREFUSING")
+    results = recorded_api.ok("externalcontact/transfer_result", **pair)
+    people.member_leaves("zhangsan")
+    waiting = recorded_api.ok("externalcontact/get_unassigned_list", page_size=1)
+    resigned = recorded_api.ok(
+        "externalcontact/resigned/transfer_customer", **_request("resigned_transfer_customer")
+    )
+    resigned_results = recorded_api.ok("externalcontact/resigned/transfer_result", **pair)
+
+    assert fields_of(asked) == fields_of(sample("transfer_customer"))
+    assert fields_of(results) == fields_of(sample("transfer_result"))
+    assert fields_of(waiting) == fields_of(sample("get_unassigned_list"))
+    assert fields_of(resigned) == fields_of(sample("resigned_transfer_customer"))
+    assert fields_of(resigned_results) == fields_of(sample("resigned_transfer_result"))
+    assert resigned["customer"][0]["errcode"] == 0
+    assert world.handovers.waiting(WECHAT_CUSTOMER, "zhangsan")
+
+
+@pytest.mark.parametrize("name", ["groupchat_transfer", "groupchat_onjob_transfer"])
+def test_group_handover_answers_have_the_documented_fields(
+    recorded: SandboxServer, recorded_api: Api, name: str
+) -> None:
+    recorded.people.set_customer_contact("lisi", enabled=True)
+    request = _request(name) | {"chat_id_list": ["wrUNKNOWN"]}
+
+    answer = recorded_api.ok(f"externalcontact/{name.replace('_', '/', 1)}", **request)
+
+    assert fields_of(answer) == fields_of(sample(name))
+    assert answer["failed_chat_list"][0]["errcode"] == 90501
+
+
+def test_join_way_answers_have_the_documented_fields(
+    recorded: SandboxServer, recorded_api: Api
+) -> None:
+    path = "externalcontact/groupchat/{}_join_way"
+    chats = {"chat_id_list": list(recorded.world.chats)}
+    request = _request("add_join_way") | chats
+    added = recorded_api.ok(path.format("add"), **request)
+    named = {"config_id": added["config_id"]}
+    found = recorded_api.ok(path.format("get"), **named)
+    updated = recorded_api.ok(
+        path.format("update"), **(_request("update_join_way") | chats | named)
+    )
+
+    assert fields_of(added) == fields_of(sample("add_join_way"))
+    assert fields_of(found) == fields_of(sample("get_join_way"))
+    assert {name: found["join_way"][name] for name in request} == request
+    assert fields_of(updated) == fields_of(sample("update_join_way"))
+    assert fields_of(recorded_api.ok(path.format("del"), **named)) == fields_of(
+        sample("del_join_way")
+    )
+
+
+def test_app_message_answers_have_the_documented_fields(
+    recorded: SandboxServer, recorded_api: Api
+) -> None:
+    request = _request("message_send") | {"agentid": recorded.credentials.agent_id}
+
+    answer = recorded_api.ok("message/send", **request)
+
+    assert fields_of(answer) == fields_of(sample("message_send"))
+    assert recorded.app_messages()["told"] == 2
+
+
+def test_archive_answers_have_the_documented_fields(
+    recorded: SandboxServer, recorded_api: Api
+) -> None:
+    world = recorded.world
+    chat = world.chats[CHAT]
+    secret = recorded.credentials.archive_secret
+    recorded_api.token = recorded_api.fetch_token(corpsecret=secret)["access_token"]
+    pair = {"userid": "tommy", "exteranalopenid": WECHAT_CUSTOMER}
+    single = recorded_api.ok("msgaudit/check_single_agree", info=[pair])
+    room = recorded_api.ok("msgaudit/check_room_agree", roomid=chat.chat_id)
+    permitted = recorded_api.ok("msgaudit/get_permit_user_list", type=1)
+    recorded.people.staff_says("tommy", WECHAT_CUSTOMER, "您好")
+    sealed = world.archive.seal(world.archive.messages[0])
+
+    assert fields_of(single) == fields_of(sample("msgaudit_check_single_agree"))
+    assert fields_of(room) == fields_of(sample("msgaudit_check_room_agree"))
+    assert fields_of(permitted) == fields_of(sample("msgaudit_get_permit_user_list"))
+    documented = json.loads((SAMPLES / "archive.getchatdata.json").read_text(encoding="utf-8"))
+    assert fields_of({"chatdata": [sealed]}) == fields_of({"chatdata": documented["chatdata"]})
+
+
+@pytest.mark.parametrize("kind", sorted(SAMPLES_OF_KINDS))
+def test_archived_kinds_have_the_documented_fields(recorded: SandboxServer, kind: str) -> None:
+    documented = json.loads((SAMPLES / f"archive.msg.{kind}.json").read_text(encoding="utf-8"))
+    recorded.people.staff_says("tommy", WECHAT_CUSTOMER, kind=kind)
+
+    (message,) = recorded.world.archive.messages
+
+    assert fields_of(message.plain) == fields_of(documented)
+
+
+def test_a_recall_and_an_agreement_have_the_documented_fields(recorded: SandboxServer) -> None:
+    people, archive = recorded.people, recorded.world.archive
+    people.recall_message(people.staff_says("tommy", WECHAT_CUSTOMER, "说错了"))
+    people.agrees_to_archiving(WECHAT_CUSTOMER, "tommy")
+    people.disagrees_to_archiving(WECHAT_CUSTOMER, "tommy")
+
+    for message, name in zip(archive.messages[1:], ["revoke", "agree", "disagree"], strict=True):
+        path = SAMPLES / f"archive.msg.{name}.json"
+        documented = json.loads(path.read_text(encoding="utf-8"))
+        assert fields_of(message.plain) == fields_of(documented)
+
+
+def _request(name: str) -> Any:
+    return json.loads((SAMPLES / f"{name}.req.json").read_text(encoding="utf-8"))
 
 
 def _is_inside_profile(field: str) -> bool:

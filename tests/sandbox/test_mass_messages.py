@@ -104,6 +104,38 @@ def test_asks_an_owner_for_his_groups(api: Api, sandbox: SandboxServer) -> None:
     assert asked_of(sandbox, answer["msgid"]) == {own.owner: [own.chat_id]}
 
 
+def test_tells_only_the_groups_a_message_reached(
+    api: Api, sandbox: SandboxServer, seller: str
+) -> None:
+    people, new = sandbox.people, sandbox.people.chat_create
+    reached, full, gone, moved = (new(seller, name) for name in ("一", "二", "三", "四"))
+    members = sandbox.world.present_members()
+    other = next(m.userid for m in members if m.can_follow and m.userid != seller)
+    strange = new(other, "别人的")
+    chats = [reached, full, gone, moved, strange, "wrx"]
+    body = {"chat_type": "group", "sender": seller, "chat_id_list": chats, "text": TEXT}
+    answer = api.ok(ADD, **body)
+    people.use_up_quota(full)
+    people.chat_dismiss(gone)
+    people.chat_change_owner(moved, other)
+    msgid = answer["msgid"]
+
+    assert answer["fail_list"] == [strange, "wrx"]
+    before = api.ok("externalcontact/get_groupmsg_send_result", msgid=msgid, userid=seller)
+    assert before["send_list"] == []
+    assert people.confirm(msgid, seller) == {"delivered": 1, "not_friend": 2, "quota": 1}
+    after = api.ok("externalcontact/get_groupmsg_send_result", msgid=msgid, userid=seller)
+    (row,) = after["send_list"]
+    assert (row["chat_id"], row["status"]) == (reached, 1)
+    campaign = sandbox.campaign([msgid])
+    assert (campaign["asked"], campaign["delivered"], campaign["failed"]) == (4, 1, 2)
+    now = sandbox.world.now()
+    span = {"start_time": now - 60, "end_time": now + 60}
+    for chat_type, found in (("group", [msgid]), ("single", [])):
+        listed = api.ok("externalcontact/get_groupmsg_list_v2", chat_type=chat_type, **span)
+        assert [message["msgid"] for message in listed["group_msg_list"]] == found
+
+
 def test_refuses_when_nobody_can_be_sent_to(api: Api, sandbox: SandboxServer, seller: str) -> None:
     assert api.post(ADD, sender=seller, text=TEXT, external_userid=["wmx"])["errcode"] == 41048
     assert sandbox.world.messages == {}

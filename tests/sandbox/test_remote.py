@@ -55,6 +55,36 @@ def test_acts_and_counts_from_outside(
     assert remote.calls() == sandbox.calls()
 
 
+def test_gives_the_same_accounts_from_outside(
+    remote: SandboxRemote, sandbox: SandboxServer, api: Api, seller: str, buyers: list[str]
+) -> None:
+    tag_id = next(iter(sandbox.world.tags.tags))
+    pair = {"userid": seller, "external_userid": buyers[0]}
+    api.ok("externalcontact/mark_tag", **pair, add_tag=[tag_id])
+    text = {"content": "新品上市，人人有份"}
+    asked = {"sender": seller, "external_userid": buyers[:3]}
+    msgid = api.ok("externalcontact/add_msg_template", **asked, text=text)["msgid"]
+    remote.people.confirm(msgid, seller)
+    remote.people.staff_says(seller, buyers[0], "您好")
+    remote.people.customer_says(buyers[0], seller, kind="image")
+    remote.people.set_capacity(seller, None)
+    remote.people.rotate_archive_key()
+
+    assert remote.tagging() == {tag_id: {"added": [buyers[0]], "removed": []}}
+    assert remote.texts("人人有份") == {"messages": 1, "recipients": 3, "delivered": 3}
+    assert remote.texts("包治百病") == {"messages": 0, "recipients": 0, "delivered": 0}
+    assert remote.archive()["by_kind"] == {"text": 1, "image": 1}
+    assert remote.archive_keys() == sandbox.archive_keys()
+    assert set(remote.archive_keys()) == {1, 2}
+    assert remote.groups() == sandbox.groups()
+    assert remote.handover(seller) == sandbox.handover(seller)
+    assert remote.app_messages() == {"messages": 0, "told": 0, "by_text": {}}
+    with pytest.raises(SandboxRefused, match="userid"):
+        remote._wire.get("summary/handover")
+    with pytest.raises(SandboxRefused, match="there is no 'weather'"):
+        remote._wire.get("summary/weather")
+
+
 def test_reads_ledgers_longer_than_a_page(remote: SandboxRemote, sandbox: SandboxServer) -> None:
     for number in range(1001):
         sandbox.ledger.append("test.entry", number=number)

@@ -2,9 +2,13 @@
 
 from scrm.sandbox.endpoints import (  # noqa: F401 - importing a module registers its endpoints
     access,
+    app_messages,
+    archive,
     contacts,
     directory,
     groupchats,
+    handover,
+    join_ways,
     mass_messages,
     records,
     tags,

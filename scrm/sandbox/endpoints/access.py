@@ -12,7 +12,7 @@ def get_token(call: Call) -> Answer:
     return {"access_token": token, "expires_in": expires_in}
 
 
-@endpoint("GET", "getcallbackip")
-@endpoint("GET", "get_api_domain_ip")
+@endpoint("GET", "getcallbackip", audience="")
+@endpoint("GET", "get_api_domain_ip", audience="")
 def list_addresses(call: Call) -> Answer:
     return {"ip_list": ["127.0.0.1"]}

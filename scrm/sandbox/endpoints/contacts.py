@@ -85,7 +85,11 @@ def remark_customer(call: Call) -> Answer:
     if mobiles:
         relation.remark_mobiles = [mobile for mobile in mobiles if mobile]
     call.world.ledger.append(
-        "api.remarked", userid=relation.userid, external_userid=relation.external_userid
+        "api.remarked",
+        userid=relation.userid,
+        external_userid=relation.external_userid,
+        remark=relation.remark,
+        description=relation.description,
     )
     return {}
 

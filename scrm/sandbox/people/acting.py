@@ -1,12 +1,13 @@
 """What all acts share: the lock, the ledger, and events that go out afterwards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from scrm.sandbox.callbacks import Callbacks
-from scrm.sandbox.events import Event
-from scrm.sandbox.records import Chat, MassMessage, Member, Person, Relation
+from scrm.sandbox.dice import draw_text
+from scrm.sandbox.events import Event, contact_event
+from scrm.sandbox.records import Chat, ContactType, MassMessage, Member, Person, Relation
 from scrm.sandbox.world import World
 
 P = ParamSpec("P")
@@ -23,8 +24,15 @@ class ActRefused(ValueError):
 def act(
     method: Callable[Concatenate[ActorT, P], R],
 ) -> Callable[Concatenate[ActorT, P], R]:
-    """Run a method as one act: alone on the world, its events delivered after it."""
+    """Make a method an act that may be asked for by its name."""
     ACTS.add(method.__name__)
+    return undisturbed(method)
+
+
+def undisturbed(
+    method: Callable[Concatenate[ActorT, P], R],
+) -> Callable[Concatenate[ActorT, P], R]:
+    """Run a method alone on the world, its events delivered after it."""
 
     @wraps(method)
     def perform(self: ActorT, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -47,6 +55,41 @@ class Actor:
     def emit(self, event: Event) -> None:
         if self.world.options.staff_events or not event.is_about_staff:
             self.callbacks.emit(event)
+
+    def emit_change(self, change: str, relation: Relation, **more: str) -> None:
+        """Tell of a change of a relation."""
+        at = self.world.now()
+        self.emit(contact_event(change, relation.userid, relation.external_userid, at, **more))
+
+    def note_contact(self, what: str, relation: Relation, **more: Any) -> None:
+        self.world.ledger.append(
+            f"contact.{what}",
+            userid=relation.userid,
+            external_userid=relation.external_userid,
+            **more,
+        )
+
+    def meet(self, person: str | Mapping[str, Any] | None) -> Person:
+        """Return who is named by an id, or a new person with these facts, or just anybody new."""
+        if isinstance(person, str):
+            return self.person(person)
+        facts = dict(person or {})
+        kind = ContactType(facts.pop("type", ContactType.WECHAT))
+        prefix = "wm" if kind == ContactType.WECHAT else "wo"
+        facts.setdefault("name", f"微信用户{draw_text(self.world.dice, 4, '0123456789')}")
+        if kind == ContactType.WECHAT:
+            facts.setdefault("unionid", "o" + draw_text(self.world.dice, 27))
+        external_userid = facts.pop("external_userid", "") or self.world.mint_id(prefix)
+        if external_userid in self.world.persons:
+            raise ActRefused(f"{external_userid!r} exists already")
+        try:
+            return self.world.add_person(Person(external_userid, type=kind, **facts))
+        except TypeError as error:
+            raise ActRefused(f"a person has no such fact: {error}") from error
+
+    def mint_welcome(self, person: Person) -> str:
+        # A WeCom partner gets no welcome.
+        return draw_text(self.world.dice, 43) if person.type == ContactType.WECHAT else ""
 
     def member(self, userid: str) -> Member:
         member = self.world.find_member(userid)

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scrm.sandbox.dice import draw_text
-from scrm.sandbox.events import contact_event
 from scrm.sandbox.people.acting import Actor, ActRefused, act
-from scrm.sandbox.records import ContactType, Person, Relation
+from scrm.sandbox.records import Relation
 
 
 class ContactActs(Actor):
@@ -25,7 +23,7 @@ class ContactActs(Actor):
         With `half` the member has still to confirm (`accept_customer`). Returns the id.
         """
         member = self.follower(userid)
-        someone = self._meet(person)
+        someone = self.meet(person)
         known = self.world.find_relation(member.userid, someone.external_userid)
         if known is not None and known.is_friendship:
             raise ActRefused(f"{someone.external_userid!r} is a customer of {userid!r} already")
@@ -42,9 +40,9 @@ class ContactActs(Actor):
                 is_half=half,
             )
         )
-        self._tell("half_added" if half else "added", relation, state=state)
+        self.note_contact("half_added" if half else "added", relation, state=state)
         change = "add_half_external_contact" if half else "add_external_contact"
-        self._emit_change(change, relation, State=state, WelcomeCode=self._mint_welcome(someone))
+        self.emit_change(change, relation, State=state, WelcomeCode=self.mint_welcome(someone))
         return someone.external_userid
 
     @act
@@ -54,8 +52,8 @@ class ContactActs(Actor):
         if not relation.is_half:
             raise ActRefused(f"{external_userid!r} is not waiting for {userid!r}")
         relation.is_half = False
-        self._tell("added", relation, state=relation.state)
-        self._emit_change("add_external_contact", relation, State=relation.state)
+        self.note_contact("added", relation, state=relation.state)
+        self.emit_change("add_external_contact", relation, State=relation.state)
 
     @act
     def customer_deletes(self, external_userid: str, userid: str) -> None:
@@ -64,16 +62,16 @@ class ContactActs(Actor):
         if relation.deleted_by_customer_at is not None:
             raise ActRefused(f"{external_userid!r} has deleted {userid!r} already")
         relation.deleted_by_customer_at = self.world.clock.now()
-        self._tell("deleted_by_customer", relation)
-        self._emit_change("del_follow_user", relation)
+        self.note_contact("deleted_by_customer", relation)
+        self.emit_change("del_follow_user", relation)
 
     @act
     def member_deletes(self, userid: str, external_userid: str) -> None:
         """Let the member delete the customer."""
         relation = self.relation(userid, external_userid)
         relation.deleted_by_member_at = self.world.clock.now()
-        self._tell("deleted_by_member", relation)
-        self._emit_change("del_external_contact", relation)
+        self.note_contact("deleted_by_member", relation)
+        self.emit_change("del_external_contact", relation)
 
     @act
     def retag_in_client(
@@ -90,16 +88,16 @@ class ContactActs(Actor):
         if unknown:
             raise ActRefused(f"no tag {unknown[0]!r}")
         relation.tag_ids = (relation.tag_ids - set(remove)) | set(add)
-        self._tell("retagged", relation, add=list(add), remove=list(remove))
-        self._emit_change("edit_external_contact", relation)
+        self.note_contact("retagged", relation, add=list(add), remove=list(remove))
+        self.emit_change("edit_external_contact", relation)
 
     @act
     def remark_in_client(self, userid: str, external_userid: str, remark: str) -> None:
         """Let the member change how he calls the customer."""
         relation = self.relation(userid, external_userid)
         relation.remark = remark
-        self._tell("remarked", relation, remark=remark)
-        self._emit_change("edit_external_contact", relation)
+        self.note_contact("remarked", relation, remark=remark)
+        self.emit_change("edit_external_contact", relation)
 
     @act
     def rename_customer(self, external_userid: str, name: str) -> None:
@@ -113,37 +111,4 @@ class ContactActs(Actor):
         """Let the two chat, which makes the member the one who is asked next; no event."""
         relation = self.relation(userid, external_userid)
         relation.last_chat_at = self.world.clock.now()
-        self._tell("talked", relation)
-
-    def _meet(self, person: str | Mapping[str, Any] | None) -> Person:
-        if isinstance(person, str):
-            return self.person(person)
-        facts = dict(person or {})
-        kind = ContactType(facts.pop("type", ContactType.WECHAT))
-        prefix = "wm" if kind == ContactType.WECHAT else "wo"
-        facts.setdefault("name", f"微信用户{draw_text(self.world.dice, 4, '0123456789')}")
-        if kind == ContactType.WECHAT:
-            facts.setdefault("unionid", "o" + draw_text(self.world.dice, 27))
-        external_userid = facts.pop("external_userid", "") or self.world.mint_id(prefix)
-        if external_userid in self.world.persons:
-            raise ActRefused(f"{external_userid!r} exists already")
-        try:
-            return self.world.add_person(Person(external_userid, type=kind, **facts))
-        except TypeError as error:
-            raise ActRefused(f"a person has no such fact: {error}") from error
-
-    def _mint_welcome(self, person: Person) -> str:
-        # A WeCom partner gets no welcome.
-        return draw_text(self.world.dice, 43) if person.type == ContactType.WECHAT else ""
-
-    def _tell(self, what: str, relation: Relation, **more: Any) -> None:
-        self.world.ledger.append(
-            f"contact.{what}",
-            userid=relation.userid,
-            external_userid=relation.external_userid,
-            **more,
-        )
-
-    def _emit_change(self, change: str, relation: Relation, **more: str) -> None:
-        at = self.world.now()
-        self.emit(contact_event(change, relation.userid, relation.external_userid, at, **more))
+        self.note_contact("talked", relation)

@@ -6,6 +6,8 @@ from scrm.sandbox.events import staff_event
 from scrm.sandbox.people.acting import Actor, ActRefused, act
 from scrm.sandbox.records import Department, Member, MemberStatus
 
+DAY = 24 * 3600
+
 
 class StaffActs(Actor):
     @act
@@ -50,7 +52,8 @@ class StaffActs(Actor):
     def member_leaves(self, userid: str) -> None:
         """Remove a member; his customers and groups wait to be handed over."""
         member = self.member(userid)
-        member.status = MemberStatus.LEFT
+        member.status, member.left_at = MemberStatus.LEFT, self.world.clock.now()
+        member.left_number = self.world.next_number()
         for department in self.world.departments.values():
             department.leaders = [u for u in department.leaders if u != member.userid]
         for chat in self.world.chats_of(member.userid):
@@ -64,6 +67,29 @@ class StaffActs(Actor):
         member = self.member(userid)
         member.customer_contact = enabled
         self.world.ledger.append("staff.contact_range", userid=member.userid, enabled=enabled)
+
+    @act
+    def set_capacity(self, userid: str, capacity: int | None) -> None:
+        """Limit how many customers a member may have; None lifts the limit."""
+        member = self.member(userid)
+        member.capacity = capacity
+        self.world.ledger.append("staff.capacity", userid=member.userid, capacity=capacity)
+
+    @act
+    def set_verified(self, userid: str, *, verified: bool) -> None:
+        """Say whether a member has shown his real name; who has not takes nobody over."""
+        member = self.member(userid)
+        member.is_verified = verified
+        self.world.ledger.append("staff.verified", userid=member.userid, verified=verified)
+
+    @act
+    def set_last_login(self, userid: str, days_ago: float) -> None:
+        """Say when a member (or one who has left) last used the client."""
+        member = self.world.find_anybody(userid)
+        if member is None:
+            raise ActRefused(f"no member {userid!r}")
+        member.last_login_at = self.world.clock.now() - days_ago * DAY
+        self.world.ledger.append("staff.last_login", userid=member.userid, days_ago=days_ago)
 
     @act
     def department_create(self, name: str, parent_id: int = 1) -> int:

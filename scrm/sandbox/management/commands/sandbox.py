@@ -4,6 +4,7 @@ import gc
 import json
 import signal
 import threading
+import time
 from argparse import ArgumentParser
 from pathlib import Path
 from types import FrameType
@@ -11,7 +12,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from scrm.sandbox.generate import build_world
+from scrm.sandbox.clock import VirtualClock
+from scrm.sandbox.generate import DAY, build_world
 from scrm.sandbox.options import Options
 from scrm.sandbox.recorded import load_recorded
 from scrm.sandbox.server import SandboxServer
@@ -29,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("--customers", type=int, default=5000)
         parser.add_argument("--groups", type=int, default=60)
         parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument(
+            "--days-ago", type=float, default=0, help="Start the clock so many days in the past."
+        )
         parser.add_argument("--callback-url", default="", help="Where events are posted.")
         parser.add_argument("--recorded", help="Directory of recorded answers to start from.")
         parser.add_argument(
@@ -66,6 +71,7 @@ class Command(BaseCommand):
                 "base_url": server.base_url,
                 "control_url": server.control_url,
                 "create_corp": command,
+                "archive_keys": server.archive_keys(),
             }
             self.stdout.write(json.dumps(facts))
         else:
@@ -82,20 +88,23 @@ class Command(BaseCommand):
             self.stdout.write(f"  {name:<18}{value}")
         self.stdout.write(f"  {'base_url':<18}{server.base_url}")
         self.stdout.write(f"  {'control_url':<18}{server.control_url}")
+        self.stdout.write(f"  {'archive_keys':<18}{server.control_url}archive_keys")
         self.stdout.write(f"Connect it with:\n  {command}\nStop with Ctrl-C.")
 
 
 def _make_world(options: dict[str, Any]) -> World:
     tuned = Options(behave=options["behave"])
+    clock = VirtualClock(start=time.time() - options["days_ago"] * DAY)
     recorded = options["recorded"]
     if recorded:
         if not Path(recorded).is_dir():
             raise CommandError(f"{recorded} is no directory of recorded answers.")
-        return load_recorded(recorded, seed=options["seed"], options=tuned)
+        return load_recorded(recorded, seed=options["seed"], clock=clock, options=tuned)
     return build_world(
         options["seed"],
         staff=options["staff"],
         customers=options["customers"],
         groups=options["groups"],
+        clock=clock,
         options=tuned,
     )

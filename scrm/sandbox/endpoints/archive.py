@@ -1,0 +1,99 @@
+"""The chat archive: what was said, and who agreed to that."""
+
+import hmac
+from collections.abc import Iterable
+from typing import Any
+
+from scrm.sandbox.call import Call
+from scrm.sandbox.endpoints.registry import Answer, endpoint
+from scrm.sandbox.errors import Refused
+from scrm.sandbox.records import Member, Relation
+from scrm.sandbox.tokens import ARCHIVE
+
+MESSAGES_PER_CALL = 1000
+PAIRS_PER_CALL = 100
+
+
+@endpoint("POST", "archive/getchatdata", needs_token=False)
+def list_messages(call: Call) -> Answer:
+    """Answer what the platform's own library gives; it is not reached like this there."""
+    credentials = call.world.credentials
+    if call.text("corpid", missing=41002) != credentials.corp_id:
+        raise Refused(40013)
+    secret = call.text("archive_secret", missing=41004)
+    if not hmac.compare_digest(secret.encode(), credentials.archive_secret.encode()):
+        raise Refused(40001)
+    _check_enabled(call)
+    seq, limit = call.integer("seq", 0), call.integer("limit", MESSAGES_PER_CALL)
+    if seq < 0 or not 1 <= limit <= MESSAGES_PER_CALL:
+        raise Refused(40058, "seq or limit")
+    archive = call.world.archive
+    return {"chatdata": [archive.seal(m) for m in archive.after(seq, limit, call.world)]}
+
+
+@endpoint("POST", "msgaudit/get_permit_user_list", audience=ARCHIVE)
+def list_members(call: Call) -> Answer:
+    _check_enabled(call)
+    return {"ids": [m.userid for m in call.world.present_members() if m.is_archived]}
+
+
+@endpoint("POST", "msgaudit/check_single_agree", audience=ARCHIVE)
+def check_agreements(call: Call) -> Answer:
+    _check_enabled(call)
+    found = ((pair, _find_relation(call, pair)) for pair in _read_pairs(call))
+    rows = [
+        {
+            "userid": pair["userid"],
+            **_describe(call, relation.userid, relation.external_userid, relation.createtime),
+        }
+        for pair, relation in found
+        if relation is not None
+    ]
+    return {"agreeinfo": rows}
+
+
+@endpoint("POST", "msgaudit/check_room_agree", audience=ARCHIVE)
+def check_room_agreements(call: Call) -> Answer:
+    _check_enabled(call)
+    chat = call.world.chats.get(call.text("roomid"))
+    if chat is None:
+        raise Refused(40050)
+    guests = (member for member in chat.members.values() if member.type == 2)
+    rows = [_describe(call, chat.chat_id, guest.id, guest.join_time) for guest in guests]
+    return {"agreeinfo": rows}
+
+
+def _check_enabled(call: Call) -> None:
+    if not call.world.options.archive_enabled:
+        raise Refused(301053)
+
+
+def _read_pairs(call: Call) -> Iterable[dict[str, Any]]:
+    pairs = call.parameters.get("info")
+    if not pairs:
+        raise Refused(40063, "info")
+    if not isinstance(pairs, list) or not all(isinstance(pair, dict) for pair in pairs):
+        raise Refused(40058, "info")
+    if len(pairs) > PAIRS_PER_CALL:
+        raise Refused(301060)
+    return pairs
+
+
+def _find_relation(call: Call, pair: dict[str, Any]) -> Relation | None:
+    """Return the two's relation, None when they have none; 301061 for an unknown member."""
+    member: Member | None = call.world.find_anybody(str(pair.get("userid", "")))
+    if member is None:
+        raise Refused(301061, str(pair.get("userid")))
+    # The platform's own spelling.
+    return call.world.find_relation(member.userid, str(pair.get("exteranalopenid", "")))
+
+
+def _describe(call: Call, where: str, external_userid: str, since: int) -> dict[str, Any]:
+    """Describe what a customer agreed to; who was never asked is told since the beginning."""
+    default = call.world.options.archive_agreed
+    agreed, at = call.world.archive.agreements.get((where, external_userid), (default, since))
+    return {
+        "exteranalopenid": external_userid,
+        "agree_status": "Agree" if agreed else "Disagree",
+        "status_change_time": int(at),
+    }
