@@ -4,6 +4,9 @@ from datetime import datetime
 
 from customers.actions.contact_news import add_follow, end_follow
 from customers.actions.directory import mark_left
+from customers.actions.handover.answers import record_answers
+from customers.actions.handover.hints import expect_result
+from customers.actions.handover.taken_over import record_remark
 from customers.actions.refreshing import refresh_customer, refresh_staff, refresh_tags
 from customers.actions.tagging import apply_tagging_outcome
 from customers.models import Follow
@@ -16,11 +19,17 @@ from scrm.channels.events import (
     DirectoryChanged,
     StaffDeleted,
     TagsChanged,
+    TransferFailed,
     subscribe,
 )
 from scrm.channels.kinds import subscribe_outcome
 from scrm.channels.models import Refresh
-from scrm.channels.operations import TAG_CUSTOMER
+from scrm.channels.operations import (
+    CHANGE_REMARK,
+    TAG_CUSTOMER,
+    TRANSFER_CHATS,
+    TRANSFER_CUSTOMERS,
+)
 from scrm.tenancy.models import Corp
 
 
@@ -33,7 +42,14 @@ def subscribe_all() -> None:
     subscribe(TagsChanged, note_changed_tags)
     subscribe(DirectoryChanged, note_changed_directory)
     subscribe(StaffDeleted, note_deleted_staff)
+    subscribe(ContactAdded, note_hint_of_handover)
+    subscribe(ContactDeletedByStaff, note_hint_of_handover)
+    subscribe(ContactDeletedByCustomer, note_hint_of_handover)
+    subscribe(TransferFailed, note_hint_of_handover)
     subscribe_outcome(TAG_CUSTOMER, apply_tagging_outcome)
+    subscribe_outcome(TRANSFER_CUSTOMERS, record_answers)
+    subscribe_outcome(TRANSFER_CHATS, record_answers)
+    subscribe_outcome(CHANGE_REMARK, record_remark)
     register_refresher(Refresh.Kind.CUSTOMER, refresh_customer)
     register_refresher(Refresh.Kind.TAGS, refresh_tags)
     register_refresher(Refresh.Kind.STAFF, refresh_staff)
@@ -47,6 +63,7 @@ def note_added_contact(event: ContactAdded, corp: Corp, now: datetime) -> None:
         happened_at=event.happened_at,
         now=now,
         state=event.state,
+        is_half=event.is_half,
     )
     # Until the member confirms, the platform denies the relation (84061): reading it would end
     # what has just begun. It is read when the member confirms, which is an event of its own.
@@ -76,9 +93,17 @@ def note_changed_directory(event: DirectoryChanged, corp: Corp, now: datetime) -
 
 
 def note_deleted_staff(event: StaffDeleted, corp: Corp, now: datetime) -> None:
-    mark_left(event.userid, corp=corp, left_at=event.happened_at)
+    mark_left(event.userid, corp=corp, left_at=event.happened_at, now=now)
     # The event may be an old one: the same userid can have been given to somebody since.
     request_refresh(Refresh.Kind.STAFF, corp=corp, now=now)
+
+
+def note_hint_of_handover(
+    event: ContactAdded | ContactDeletedByStaff | ContactDeletedByCustomer | TransferFailed,
+    corp: Corp,
+    now: datetime,
+) -> None:
+    expect_result(event.userid, event.external_userid, corp=corp, now=now)
 
 
 def _end(

@@ -8,10 +8,13 @@ from datetime import datetime
 
 from django.db import transaction
 
+from customers.actions.channel_rules import apply_channel_rules, read_channel_rules
 from customers.actions.derived import derive
 from customers.actions.directory import resolve_staff
+from customers.actions.follow_facts import note_beginnings, note_ends
 from customers.actions.sightings import note_sightings
-from customers.models import Customer, Follow
+from customers.actions.stage_rules import judge_stages
+from customers.models import Customer, Follow, TimelineEntry
 from scrm.tenancy.models import Corp
 
 _ENDED_BY_EVENT = {
@@ -22,7 +25,7 @@ _ENDED_BY_EVENT = {
 
 
 @transaction.atomic
-def add_follow(
+def add_follow(  # noqa: PLR0913 (one event, spelled out)
     userid: str,
     external_userid: str,
     *,
@@ -30,8 +33,14 @@ def add_follow(
     happened_at: datetime,
     now: datetime,
     state: str = "",
+    is_half: bool = False,
 ) -> Follow:
-    """Note that a customer was added, before the platform has been asked who it is."""
+    """Note that a customer was added, before the platform has been asked who it is.
+
+    While the member of staff has not confirmed (`is_half`), it is no fact of the timeline yet.
+    """
+    # Before the customer is locked: they share-lock the tags that they give.
+    rules = read_channel_rules([state], corp=corp)
     follow, is_new = _find_or_make(userid, external_userid, corp=corp, at=happened_at, now=now)
     if not is_new and _is_news(follow, happened_at):
         follow.status, follow.ended_at = Follow.Status.LIVE, None
@@ -42,6 +51,10 @@ def add_follow(
         follow.save(update_fields=["status", "ended_at", "added_at", "state"])
         derive([follow.customer_id], changed=[follow.customer_id], now=now)
     note_sightings([(follow.staff_id, external_userid)], corp=corp)
+    if follow.status == Follow.Status.LIVE and not is_half:
+        begun = note_beginnings([follow.pk], source=TimelineEntry.Source.EVENT, now=now)
+        apply_channel_rules(begun, rules=rules, corp=corp, now=now)
+        judge_stages((each.customer_id for each in begun), corp_id=corp.pk, now=now)
     return follow
 
 
@@ -66,6 +79,9 @@ def end_follow(
         follow.is_owner = False
         follow.save(update_fields=["status", "ended_at", "is_owner"])
         derive([follow.customer_id], changed=[follow.customer_id], now=now)
+        source = TimelineEntry.Source.EVENT
+        note_ends([follow.pk], source=source, now=now, status=status, at=happened_at)
+        judge_stages([follow.customer_id], corp_id=corp.pk, now=now)
     return follow
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from customers.actions.counts import Counts
+from customers.actions.leaving import note_left
 from scrm.channels.base import DepartmentRecord, StaffRecord
 from scrm.tenancy.models import Corp, Staff
 
@@ -56,6 +57,7 @@ def apply_directory(directory: Directory, *, corp: Corp, now: datetime) -> Count
     written = _apply_staff(rows, corp=corp, now=now)
     moved = _apply_departments_of_staff(rows, corp=corp)
     ended = _end_unlisted([row["userid"] for row in rows], corp=corp, now=now)
+    _note_found_gone(corp=corp, now=now)
     created = {userid for userid, is_new in written.items() if is_new}
     return Counts(
         platform=sum(row["status"] != Staff.Status.LEFT for row in rows),
@@ -78,10 +80,14 @@ def note_customer_contact(userids: Sequence[str], *, corp: Corp) -> None:
         )
 
 
-def mark_left(userid: str, *, corp: Corp, left_at: datetime) -> int:
+@transaction.atomic
+def mark_left(userid: str, *, corp: Corp, left_at: datetime, now: datetime) -> int:
     """Note that a member of staff has left the corp; the customers stay until handed over."""
     staff = Staff.objects.for_corp(corp).employed().filter(userid__iexact=userid)
-    return staff.update(status=Staff.Status.LEFT, left_at=left_at, has_customer_contact=False)
+    ids = list(staff.select_for_update(no_key=True).values_list("pk", flat=True))
+    gone = Staff.objects.filter(pk__in=ids)
+    gone.update(status=Staff.Status.LEFT, left_at=left_at, has_customer_contact=False)
+    return note_left(ids, corp=corp, now=now)
 
 
 def _find_or_make_staff(userids: list[str], *, corp: Corp) -> dict[str, int]:
@@ -194,6 +200,10 @@ def _apply_staff(rows: list[dict[str, Any]], *, corp: Corp, now: datetime) -> di
                 has_customer_contact = excluded.has_customer_contact,
                 left_at = CASE
                     WHEN excluded.status = 'left' THEN COALESCE(s.left_at, excluded.left_at)
+                END,
+                -- Who comes back is not leaving any more.
+                leaving_since = CASE
+                    WHEN s.status <> 'left' OR excluded.status = 'left' THEN s.leaving_since
                 END
             WHERE (s.name, s.alias, s.position, s.status, s.has_customer_contact)
                 IS DISTINCT FROM (
@@ -246,3 +256,9 @@ def _apply_departments_of_staff(rows: list[dict[str, Any]], *, corp: Corp) -> se
 def _end_unlisted(userids: list[str], *, corp: Corp, now: datetime) -> int:
     unlisted = Staff.objects.for_corp(corp).employed().exclude(userid__in=userids)
     return unlisted.update(status=Staff.Status.LEFT, left_at=now, has_customer_contact=False)
+
+
+def _note_found_gone(*, corp: Corp, now: datetime) -> None:
+    """Those whose end is this very moment are those whom the directory has just lost."""
+    gone = Staff.objects.for_corp(corp).filter(status=Staff.Status.LEFT, left_at=now)
+    note_left(gone.values_list("pk", flat=True), corp=corp, now=now)

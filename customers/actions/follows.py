@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from customers.actions.channel_rules import apply_channel_rules, read_channel_rules
 from customers.actions.derived import derive, lock_customers
 from customers.actions.directory import resolve_staff
+from customers.actions.follow_facts import note_beginnings, note_ends
 from customers.actions.sightings import note_sightings
+from customers.actions.stage_rules import judge_stages
 from customers.actions.tag_catalogue import ensure_platform_tags
-from customers.models import Customer, Follow
+from customers.models import Customer, Follow, TimelineEntry
 from scrm.channels.base import CustomerRecord, FollowRecord
 from scrm.tenancy.models import Corp
 
@@ -57,6 +60,7 @@ def apply_relations(
     staff = resolve_staff((follow.userid for _, follow in relations), corp=corp)
     listed = {(staff[f.userid], c.external_userid): (c, f) for c, f in relations}
     ensure_platform_tags((follow for _, follow in listed.values()), corp=corp)
+    rules = read_channel_rules((follow.state for _, follow in listed.values()), corp=corp)
     overtaken = _lock_listed(listed, corp=corp, read_at=read_at)
     fresh = {pair: records for pair, records in listed.items() if pair[1] not in overtaken}
     rows = json.dumps([_row_of(pair[0], *records) for pair, records in fresh.items()])
@@ -69,6 +73,10 @@ def apply_relations(
         now=now,
     )
     note_sightings(listed, corp=corp)
+    written = [row.follow_id for row in follows]
+    begun = note_beginnings(written, source=TimelineEntry.Source.SYNC, now=now)
+    apply_channel_rules(begun, rules=rules, corp=corp, now=now)
+    judge_stages((each.customer_id for each in begun), corp_id=corp.pk, now=now)
     created = {row.follow_id for row in follows if row.is_new}
     changed = {row.follow_id for row in [*follows, *retagged]}
     return Applied(
@@ -101,12 +109,17 @@ def end_follows(
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE customers_follow SET status = %s, ended_at = %s, is_owner = false"
-            " WHERE id = ANY(%s::bigint[]) AND status = 'live' RETURNING customer_id",
+            " WHERE id = ANY(%s::bigint[]) AND status = 'live'"
+            " RETURNING id, customer_id, corp_id",
             [status, ended_at or now, ids],
         )
-        customers = [customer_id for (customer_id,) in cursor.fetchall()]
+        ended = cursor.fetchall()
+    customers = [customer_id for _, customer_id, _ in ended]
     derive(customers, changed=customers, now=now)
-    return len(customers)
+    note_ends((pk for pk, _, _ in ended), source=TimelineEntry.Source.SYNC, now=now)
+    for corp_id in {corp_id for _, _, corp_id in ended}:
+        judge_stages(customers, corp_id=corp_id, now=now)
+    return len(ended)
 
 
 @transaction.atomic
@@ -240,12 +253,15 @@ def _upsert_follows(rows: str, *, corp: Corp) -> list[_Written]:
 
 
 def _apply_tags(rows: str, *, corp: Corp, now: datetime) -> list[_Written]:
-    """Give each listed follow exactly its listed platform tags; return the follows that changed."""
+    """Give each listed follow exactly its listed platform tags; return the follows that changed.
+
+    Each difference is a fact: found now, since the platform does not tell when it came about.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH listed AS (
-                SELECT f.id AS follow_id, f.customer_id, r.tags
+                SELECT f.id AS follow_id, f.customer_id, f.staff_id, r.tags
                 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
                     external_userid text, staff_id bigint, tags text[]
                 )
@@ -264,12 +280,23 @@ def _apply_tags(rows: str, *, corp: Corp, now: datetime) -> list[_Written]:
                     SELECT FROM wanted w
                     WHERE w.follow_id = a.follow_id AND w.tag_id = a.tag_id
                 )
-                RETURNING a.follow_id, a.customer_id
+                RETURNING a.follow_id, a.customer_id, a.tag_id
             ), added AS (
                 INSERT INTO customers_tagassignment (corp_id, customer_id, tag_id, follow_id, since)
                 SELECT %(corp)s, customer_id, tag_id, follow_id, %(now)s FROM wanted
                 ON CONFLICT (customer_id, tag_id, follow_id) DO NOTHING
-                RETURNING follow_id, customer_id
+                RETURNING follow_id, customer_id, tag_id
+            ), noted AS (
+                INSERT INTO customers_timelineentry
+                    (corp_id, customer_id, type, at, data, source, recorded_at, is_fresh)
+                SELECT %(corp)s, d.customer_id, d.type, %(now)s,
+                    jsonb_build_object('tag', d.tag_id, 'staff', s.userid), 'sync', %(now)s,
+                    d.type = 'tag.added'
+                FROM (
+                    SELECT 'tag.removed' AS type, removed.* FROM removed
+                    UNION ALL
+                    SELECT 'tag.added', added.* FROM added
+                ) d JOIN listed l USING (follow_id) JOIN tenancy_staff s ON s.id = l.staff_id
             )
             SELECT follow_id, customer_id FROM removed
             UNION

@@ -67,11 +67,24 @@ def forget_tags(tag_ids: Sequence[int], *, corp: Corp, now: datetime) -> int:
     lock_customers(Customer.objects.filter(pk__in=carried.values("customer")))
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH taken AS (DELETE FROM customers_tagassignment"
-            " WHERE corp_id = %s AND tag_id = ANY(%s::int[]) RETURNING customer_id)"
-            " UPDATE customers_customer SET updated_at = %s"
-            " WHERE id IN (SELECT customer_id FROM taken)",
-            [corp.pk, deleted, now],
+            """
+            WITH taken AS (
+                DELETE FROM customers_tagassignment
+                WHERE corp_id = %(corp)s AND tag_id = ANY(%(deleted)s::int[])
+                RETURNING customer_id, tag_id
+            ), noted AS (
+                -- Once per customer, through however many follows it was carried.
+                INSERT INTO customers_timelineentry
+                    (corp_id, customer_id, type, at, data, source, recorded_at, is_fresh)
+                SELECT DISTINCT %(corp)s, customer_id, 'tag.removed', %(now)s::timestamptz,
+                    jsonb_build_object('tag', tag_id, 'reason', 'tag_deleted'), 'system',
+                    %(now)s::timestamptz, false
+                FROM taken
+            )
+            UPDATE customers_customer SET updated_at = %(now)s
+            WHERE id IN (SELECT customer_id FROM taken)
+            """,
+            {"corp": corp.pk, "deleted": deleted, "now": now},
         )
         cursor.execute(
             "UPDATE customers_customertagset SET tag_ids = ARRAY("

@@ -1,17 +1,28 @@
 """Who carries which tag: ours at once, the platform's by asking it."""
 
+import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models, transaction
 from django.utils.translation import gettext as _
 
-from customers.actions.derived import derive, lock_customers
-from customers.models import Customer, CustomerQuerySet, Follow, Tag, TagAssignment, TagKind
+from customers.actions.derived import derive, lock_customers, locking_sql
+from customers.actions.timeline import by_whom, source_of
+from customers.models import (
+    Customer,
+    CustomerQuerySet,
+    Follow,
+    FollowQuerySet,
+    Tag,
+    TagKind,
+    TimelineEntry,
+)
 from scrm.audit.actions.recording import Actor, record
 from scrm.channels.actions.outbox import Wish, enqueue_operations
 from scrm.channels.actions.refreshes import request_refresh
@@ -24,6 +35,20 @@ _OPERATIONS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Who says so, and what else a fact of the timeline is to tell."""
+
+    source: TimelineEntry.Source
+    why: dict[str, Any]
+
+    @classmethod
+    def of_payload(cls, payload: Mapping[str, Any]) -> "Origin":
+        """What was written into an operation when it was asked."""
+        source = payload.get("source", TimelineEntry.Source.SYSTEM)
+        return cls(TimelineEntry.Source(source), dict(payload.get("why", {})))
+
+
+@dataclass(frozen=True)
 class Tagged:
     """Tags of ours that were added and removed, and follows the platform was asked to change."""
 
@@ -32,8 +57,17 @@ class Tagged:
     asked: int = 0
 
 
+class _Done(NamedTuple):
+    """Assignments of ours, and who was chosen."""
+
+    added: int = 0
+    removed: int = 0
+    customers: int = 0
+    first: int = 0
+
+
 @transaction.atomic
-def tag_customers(
+def tag_customers(  # noqa: PLR0913 (one change, spelled out)
     customers: CustomerQuerySet | Iterable[Customer],
     *,
     corp: Corp,
@@ -41,22 +75,31 @@ def tag_customers(
     now: datetime,
     add: Sequence[Tag] = (),
     remove: Sequence[Tag] = (),
+    source: TimelineEntry.Source | None = None,
+    why: Mapping[str, Any] | None = None,
 ) -> Tagged:
     """Give tags to customers and take tags from them.
 
     Our own tags change at once, whatever the number of customers. For platform tags each live
     follow that needs it gets an operation, and our rows follow when the platform has accepted.
+    Every change is noted on the timelines with `source` (who says so) and what `why` adds.
     """
+    origin = Origin(source or source_of(actor), by_whom(actor) | dict(why or {}))
     _check(add, remove, corp=corp)
     chosen = _chosen(customers, corp=corp)
-    count = lock_customers(chosen)
-    if not count:
+    # What is looked at before it is changed has to stay as it is. Tags that are only given meet
+    # constraints instead, and hundreds of thousands of customers are gone through once.
+    if (remove or _platform_ids(add)) and not lock_customers(chosen):
         return Tagged()
-    subject: models.Model = chosen.get() if count == 1 else corp
     # The platform first, and counted first: `chosen` may itself ask for tags that change now.
-    asked = _ask_platform(chosen, _platform_ids(add), _platform_ids(remove), corp=corp, now=now)
-    added, removed = _tag_ours(chosen, _own_ids(add), _own_ids(remove), corp=corp, now=now)
-    if added or removed or asked:
+    change = (_platform_ids(add), _platform_ids(remove))
+    asked = _ask_platform(_follows_of(chosen), *change, corp=corp, origin=origin, now=now)
+    change = (_own_ids(add), _own_ids(remove))
+    ours = _tag_ours(chosen, *change, corp=corp, origin=origin, now=now)
+    if ours.added or ours.removed or asked:
+        count = ours.customers if any(change) else chosen.count()
+        sole = Customer.objects.filter(pk=ours.first) if any(change) else chosen
+        subject: models.Model = sole.get() if count == 1 else corp
         data = {
             "add": [tag.pk for tag in add],
             "remove": [tag.pk for tag in remove],
@@ -64,7 +107,22 @@ def tag_customers(
             "asked": asked,
         }
         record("customers.tagged", actor=actor, corp=corp, subject=subject, now=now, data=data)
-    return Tagged(added=added, removed=removed, asked=asked)
+    return Tagged(added=ours.added, removed=ours.removed, asked=asked)
+
+
+def ask_to_tag_follows(
+    follow_ids: Sequence[int],
+    *,
+    corp: Corp,
+    add: Sequence[Tag],
+    now: datetime,
+    source: TimelineEntry.Source,
+    why: Mapping[str, Any],
+) -> int:
+    """Ask the platform to give its tags to these live follows; return how many need some."""
+    follows = Follow.objects.for_corp(corp).filter(pk__in=follow_ids)
+    origin = Origin(source, dict(why))
+    return _ask_platform(follows, _platform_ids(add), [], corp=corp, origin=origin, now=now)
 
 
 @transaction.atomic
@@ -86,22 +144,48 @@ def apply_tagging_outcome(operation: Operation, now: datetime) -> None:
 
 def _retag_follow(follow: Follow, operation: Operation, *, now: datetime) -> None:
     lock_customers(Customer.objects.filter(pk=follow.customer_id))
-    carried = TagAssignment.objects.filter(follow=follow)
-    carried.filter(tag__wecom_id__in=operation.payload["remove"]).delete()
-    tags = Tag.objects.for_corp(operation.corp).current()
-    TagAssignment.objects.bulk_create(
-        [
-            TagAssignment(
-                corp=operation.corp,
-                customer_id=follow.customer_id,
-                tag=tag,
-                follow=follow,
-                since=now,
+    payload = operation.payload
+    origin = Origin.of_payload(payload)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH removed AS (
+                DELETE FROM customers_tagassignment a USING customers_tag t
+                WHERE a.follow_id = %(follow)s AND t.id = a.tag_id
+                  AND t.wecom_id = ANY(%(remove)s::text[])
+                RETURNING a.tag_id
+            ), added AS (
+                INSERT INTO customers_tagassignment (corp_id, customer_id, tag_id, follow_id, since)
+                SELECT %(corp)s, %(customer)s, t.id, %(follow)s, %(now)s FROM customers_tag t
+                WHERE t.corp_id = %(corp)s AND t.deleted_at IS NULL
+                  AND t.wecom_id = ANY(%(add)s::text[])
+                ORDER BY t.id
+                ON CONFLICT (customer_id, tag_id, follow_id) DO NOTHING
+                RETURNING tag_id
             )
-            for tag in tags.filter(wecom_id__in=operation.payload["add"])
-        ],
-        ignore_conflicts=True,
-    )
+            INSERT INTO customers_timelineentry
+                (corp_id, customer_id, type, at, data, source, recorded_at, is_fresh)
+            SELECT %(corp)s, %(customer)s, type, %(now)s,
+                %(why)s::jsonb || jsonb_build_object('tag', tag_id, 'staff', %(userid)s::text),
+                %(source)s, %(now)s, type = 'tag.added'
+            FROM (
+                SELECT 'tag.removed' AS type, tag_id FROM removed
+                UNION ALL
+                SELECT 'tag.added', tag_id FROM added
+            ) changed
+            """,
+            {
+                "corp": operation.corp_id,
+                "customer": follow.customer_id,
+                "follow": follow.pk,
+                "add": payload["add"],
+                "remove": payload["remove"],
+                "userid": payload["userid"],
+                "source": origin.source,
+                "why": json.dumps(origin.why),
+                "now": now,
+            },
+        )
     derive([follow.customer_id], changed=[follow.customer_id], now=now)
 
 
@@ -120,7 +204,7 @@ def _platform_ids(tags: Sequence[Tag]) -> list[int]:
 
 
 def _check(add: Sequence[Tag], remove: Sequence[Tag], *, corp: Corp) -> None:
-    usable = _share_current([tag.pk for tag in [*add, *remove]], corp=corp)
+    usable = share_current_tags([tag.pk for tag in [*add, *remove]], corp=corp)
     twice = {tag.pk for tag in add} & {tag.pk for tag in remove}
     problems: list[FieldProblem] = []
     for name, tags in (("add", add), ("remove", remove)):
@@ -138,74 +222,106 @@ def _check(add: Sequence[Tag], remove: Sequence[Tag], *, corp: Corp) -> None:
         )
 
 
-def _share_current(tag_ids: list[int], *, corp: Corp) -> set[int]:
+def share_current_tags(tag_ids: Iterable[int], *, corp: Corp) -> set[int]:
+    """The ids of those that are not deleted, and will not be before the transaction ends."""
     with connection.cursor() as cursor:
         # FOR SHARE against `forget_tags`: nobody is given a tag that is being deleted.
         cursor.execute(
             "SELECT id FROM customers_tag WHERE corp_id = %s AND id = ANY(%s::int[])"
             " AND deleted_at IS NULL ORDER BY id FOR SHARE",
-            [corp.pk, tag_ids],
+            [corp.pk, sorted(set(tag_ids))],
         )
         return {tag_id for (tag_id,) in cursor.fetchall()}
 
 
 def _tag_ours(
-    chosen: CustomerQuerySet, add: list[int], remove: list[int], *, corp: Corp, now: datetime
-) -> tuple[int, int]:
-    """Return how many assignments were added and removed."""
+    chosen: CustomerQuerySet,
+    add: list[int],
+    remove: list[int],
+    *,
+    corp: Corp,
+    origin: Origin,
+    now: datetime,
+) -> _Done:
     if not add and not remove:
-        return 0, 0
-    ids, params = chosen.order_by().values("pk").query.sql_with_params()
+        return _Done()
+    try:
+        locking, params = locking_sql(chosen)
+    except EmptyResultSet:
+        return _Done()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH given AS (
                 SELECT %s::bigint AS corp_id, %s::int[] AS add, %s::int[] AS remove,
-                    %s::timestamptz AS now
-            ), chosen AS MATERIALIZED (
-                SELECT id FROM customers_customer WHERE id IN ({ids})
-                ORDER BY id FOR NO KEY UPDATE
-            ), added AS (
+                    %s::text AS source, %s::jsonb AS why, %s::timestamptz AS now
+            ), chosen (id) AS MATERIALIZED ({locking}), added AS (
                 INSERT INTO customers_tagassignment (corp_id, customer_id, tag_id, since)
                 SELECT g.corp_id, chosen.id, tag_id, g.now
                 FROM given g CROSS JOIN chosen CROSS JOIN unnest(g.add) AS tag_id
                 ON CONFLICT (customer_id, tag_id, follow_id) DO NOTHING
-                RETURNING customer_id
+                RETURNING customer_id, tag_id
             ), removed AS (
                 DELETE FROM customers_tagassignment a USING given g, chosen
                 WHERE a.customer_id = chosen.id AND a.follow_id IS NULL AND a.tag_id = ANY(g.remove)
-                RETURNING a.customer_id
+                RETURNING a.customer_id, a.tag_id
+            ), noted AS (
+                INSERT INTO customers_timelineentry
+                    (corp_id, customer_id, type, at, data, source, recorded_at, is_fresh)
+                SELECT g.corp_id, c.customer_id, c.type, g.now,
+                    g.why || jsonb_build_object('tag', c.tag_id), g.source, g.now,
+                    c.type = 'tag.added'
+                FROM given g CROSS JOIN (
+                    SELECT 'tag.added' AS type, added.* FROM added
+                    UNION ALL
+                    SELECT 'tag.removed', removed.* FROM removed
+                ) c
             ), changed AS (
                 SELECT customer_id FROM added UNION SELECT customer_id FROM removed
-            ), touched AS (
-                UPDATE customers_customer c SET updated_at = g.now FROM given g, changed
-                WHERE c.id = changed.customer_id
             ), sets AS (
-                INSERT INTO customers_customertagset AS s (customer_id, corp_id, tag_ids)
-                SELECT changed.customer_id, g.corp_id, g.add FROM given g CROSS JOIN changed
-                ON CONFLICT (customer_id) DO UPDATE SET tag_ids = ARRAY(
-                    SELECT DISTINCT tag_id FROM given g, unnest(s.tag_ids || g.add) AS tag_id
-                    WHERE tag_id <> ALL(g.remove) ORDER BY tag_id
-                )
+                INSERT INTO customers_customertagset AS s
+                    (customer_id, corp_id, tag_ids, changed_at)
+                SELECT changed.customer_id, g.corp_id, g.add, g.now
+                FROM given g CROSS JOIN changed
+                ON CONFLICT (customer_id) DO UPDATE SET changed_at = excluded.changed_at,
+                    tag_ids = ARRAY(
+                        SELECT DISTINCT tag_id FROM given g, unnest(s.tag_ids || g.add) AS tag_id
+                        WHERE tag_id <> ALL(g.remove) ORDER BY tag_id
+                    )
             )
-            SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM removed)
+            SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM removed),
+                (SELECT count(*) FROM chosen), (SELECT COALESCE(min(id), 0) FROM chosen)
             """,  # noqa: S608
-            [corp.pk, add, remove, now, *params],
+            [corp.pk, add, remove, origin.source, json.dumps(origin.why), now, *params],
         )
-        added, removed = cursor.fetchone()
-        if removed:
+        done = _Done(*cursor.fetchone())
+        if done.removed:
+            # Who lost the last tag has no array that could say when.
             cursor.execute(
-                "DELETE FROM customers_customertagset WHERE corp_id = %s AND tag_ids = '{}'",
-                [corp.pk],
+                "WITH emptied AS (DELETE FROM customers_customertagset"
+                " WHERE corp_id = %s AND tag_ids = '{}' RETURNING customer_id)"
+                " UPDATE customers_customer SET updated_at = %s"
+                " WHERE id IN (SELECT customer_id FROM emptied)",
+                [corp.pk, now],
             )
-    return added, removed
+    return done
+
+
+def _follows_of(chosen: CustomerQuerySet) -> FollowQuerySet:
+    return Follow.objects.filter(customer__in=chosen.order_by().values("pk"))
 
 
 def _ask_platform(
-    chosen: CustomerQuerySet, add: list[int], remove: list[int], *, corp: Corp, now: datetime
+    follows: FollowQuerySet,
+    add: list[int],
+    remove: list[int],
+    *,
+    corp: Corp,
+    origin: Origin,
+    now: datetime,
 ) -> int:
-    """Return how many follows the platform is asked to change."""
-    wishes = _wishes(chosen, add, remove) if add or remove else iter(())
+    """Return how many of the live follows the platform is asked to change."""
+    wishes = _wishes(follows, add, remove, origin) if add or remove else iter(())
     asked = 0
     while batch := list(islice(wishes, _OPERATIONS_AT_ONCE)):
         enqueue_operations(TAG_CUSTOMER, corp=corp, wishes=batch, now=now)
@@ -213,8 +329,10 @@ def _ask_platform(
     return asked
 
 
-def _wishes(chosen: CustomerQuerySet, add: list[int], remove: list[int]) -> Iterator[Wish]:
-    ids, params = chosen.order_by().values("pk").query.sql_with_params()
+def _wishes(
+    follows: FollowQuerySet, add: list[int], remove: list[int], origin: Origin
+) -> Iterator[Wish]:
+    ids, params = follows.live().order_by().values("pk").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -235,7 +353,7 @@ def _wishes(chosen: CustomerQuerySet, add: list[int], remove: list[int]) -> Iter
                 FROM customers_follow f
                 JOIN customers_customer c ON c.id = f.customer_id
                 JOIN tenancy_staff s ON s.id = f.staff_id AND s.status <> 'left'
-                WHERE f.status = 'live' AND c.id IN ({ids})
+                WHERE f.id IN ({ids})
                 ORDER BY f.id
             ) AS follow WHERE add <> '{{}}' OR remove <> '{{}}'
             """,  # noqa: S608
@@ -248,6 +366,8 @@ def _wishes(chosen: CustomerQuerySet, add: list[int], remove: list[int]) -> Iter
             "external_userid": external_userid,
             "add": added,
             "remove": removed,
+            "source": origin.source,
+            "why": origin.why,
         }
         yield Wish(
             key=f"tag:{uuid.uuid4().hex}",

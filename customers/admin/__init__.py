@@ -1,5 +1,27 @@
 """Customers, what is known of them, and the staff who follow them."""
 
-from customers.admin import customers, segments, staff, stages, tags
+from customers.admin import (
+    channel_rules,
+    customers,
+    handover,
+    handover_items,
+    handover_waiting,
+    segments,
+    staff,
+    stage_rules,
+    stages,
+    tags,
+)
 
-__all__ = ["customers", "segments", "staff", "stages", "tags"]
+__all__ = [
+    "channel_rules",
+    "customers",
+    "handover",
+    "handover_items",
+    "handover_waiting",
+    "segments",
+    "staff",
+    "stage_rules",
+    "stages",
+    "tags",
+]

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -14,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from import_export.formats.base_formats import CSV, XLSX
 
 from customers.actions.blocking import block_customer, unblock_customer
+from customers.actions.notes import add_note
 from customers.admin.exports import MOST_ROWS, CustomerResource
 from customers.admin.filters import (
     LostSinceFilter,
@@ -31,6 +34,7 @@ from customers.admin.pieces import (
     standing_of,
 )
 from customers.admin.portrait import portrait_of
+from customers.admin.timeline import part_of, read_place
 from customers.admin.together import MOST_ONE_BY_ONE, set_stage_together, tag_together
 from customers.models import Customer, Follow
 from scrm.audit.actions.recording import Actor, record
@@ -41,9 +45,11 @@ from scrm.common.admin import (
     display,
     object_action,
     object_link,
+    refuse,
 )
 from scrm.common.admin_filters import DayRangeFilter
 from scrm.common.badges import badge
+from scrm.common.errors import DomainError
 from scrm.tenancy.models import Corp
 from scrm.tenancy.scoped_admin import ScopedModelAdmin, scope_for
 
@@ -107,6 +113,10 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
         return [
             path("<int:pk>/tags/", wrap(self.tags_view), name="customers_customer_tags"),
             path("<int:pk>/stage/", wrap(self.stage_view), name="customers_customer_stage"),
+            path(
+                "<int:pk>/timeline/", wrap(self.timeline_view), name="customers_customer_timeline"
+            ),
+            path("<int:pk>/note/", wrap(self.note_view), name="customers_customer_note"),
             *super().get_urls(),
         ]
 
@@ -152,7 +162,12 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
         if customer is not None and self.has_view_permission(request, customer):
             context |= {
                 "title": str(customer),
-                "portrait": portrait_of(customer, scope_for(request)),
+                "portrait": portrait_of(
+                    customer,
+                    scope_for(request),
+                    now=timezone.now(),
+                    may_note=self.has_tend_permission(request),
+                ),
             }
         return super().change_view(request, object_id, form_url, context)
 
@@ -221,6 +236,35 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
 
     def stage_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return set_stage_together(self, request, self._one_or_404(request, pk))
+
+    def timeline_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A part of the timeline: earlier entries, or those of one kind."""
+        customer = self._one_or_404(request, pk).get()
+        if not self.has_view_permission(request, customer):
+            raise PermissionDenied
+        before = read_place(request.GET.get("before", ""))
+        part = part_of(
+            customer, scope_for(request), view=request.GET.get("view", ""), before=before
+        )
+        return TemplateResponse(request, "admin/customers/timeline_part.html", {"part": part})
+
+    def note_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Write a note, and go back to the page."""
+        customer = self._one_or_404(request, pk).select_related("corp").get()
+        if request.method != "POST" or not self.has_tend_permission(request):
+            raise PermissionDenied
+        try:
+            add_note(
+                customer,
+                text=request.POST.get("text", ""),
+                actor=Actor.of_user(request.user),
+                now=timezone.now(),
+            )
+        except DomainError as error:
+            refuse(request, error)
+        return HttpResponseRedirect(
+            reverse("admin:customers_customer_change", args=[pk]) + "#timeline"
+        )
 
     def _one_or_404(self, request: HttpRequest, pk: int) -> QuerySet[Customer]:
         one = self.get_queryset(request).filter(pk=pk)

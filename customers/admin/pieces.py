@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _l
 
 from customers.models import Customer, CustomerTagSet, Follow, Tag
 from scrm.common.badges import UNKNOWN, badge, listed
+from scrm.tenancy.models import Staff
 
 _MOST_CHIPS = 3
 _MOST_NAMES = 2
@@ -102,14 +103,20 @@ def attach_tags(customers: Iterable[Customer]) -> None:
 
 
 def attach_followers(customers: Iterable[Customer]) -> None:
-    """Set `followers` on each, the names of those who follow now: one query."""
+    """Set `followers` on each, the names of those who follow now, and `is_waiting`: one query."""
     by_id = {customer.pk: customer for customer in customers}
     followers: dict[int, list[str]] = defaultdict(list)
+    kept: set[int] = set()
     live = Follow.objects.live().filter(customer__in=by_id).order_by("-is_owner", "added_at", "pk")
-    for customer_id, name in live.values_list("customer_id", "staff__name"):
+    rows = live.values_list("customer_id", "staff__name", "staff__status", "staff__leaving_since")
+    for customer_id, name, status, leaving_since in rows:
         followers[customer_id].append(name)
+        if status != Staff.Status.LEFT and leaving_since is None:
+            kept.add(customer_id)
     for pk, customer in by_id.items():
         customer.followers = followers[pk]  # type: ignore[attr-defined]
+        # Everybody who follows has left or is leaving: somebody has to take over.
+        customer.is_waiting = bool(followers[pk]) and pk not in kept  # type: ignore[attr-defined]
 
 
 def _tag_order(tag: Tag) -> tuple[int, int, int]:
@@ -120,4 +127,6 @@ def _tag_order(tag: Tag) -> tuple[int, int, int]:
 def standing_of(customer: Customer) -> SafeString:
     if customer.is_blocked:
         return badge(_("never write to"), "red")
+    if getattr(customer, "is_waiting", False):
+        return badge(_("waits for a new member of staff"), "amber")
     return badge(_("friend"), "green") if customer.live_follows else badge(_("lost"), "grey")

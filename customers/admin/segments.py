@@ -3,12 +3,10 @@
 import json
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.middleware.csrf import get_token
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -25,7 +23,7 @@ from customers.actions.segments import (
     describe_rule,
     update_segment,
 )
-from customers.admin.rule_fields import fields_for_builder, options_for_builder
+from customers.admin.rule_builder import builder_config, rule_widget
 from customers.models import Segment
 from scrm.audit.actions.recording import Actor
 from scrm.common.admin import DialogForm, display, object_action
@@ -43,7 +41,7 @@ class SegmentForm(ActionModelForm[Segment]):
         fields = ("name", "rule")
         widgets = {
             "name": UnfoldAdminTextInputWidget,
-            "rule": forms.HiddenInput(attrs={"x-ref": "rule"}),
+            "rule": rule_widget(),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,13 +60,11 @@ class SegmentForm(ActionModelForm[Segment]):
     def builder(self) -> dict[str, Any]:
         """What the builder's script has to know."""
         preview = reverse("admin:customers_segment_preview")
-        return {
-            "fields": fields_for_builder(),
-            "options": options_for_builder(self.corp, self.request),
-            "previewUrl": f"{preview}?corp={self.corp.pk}",
-            "csrf": get_token(self.request),
-            "problems": [{"path": each.path, "message": each.message} for each in self.problems],
-        }
+        problems = [{"path": each.path, "message": each.message} for each in self.problems]
+        return builder_config(self.corp, self.request, preview=preview, problems=problems)
+
+    def range_words(self) -> str:
+        return _t("Only customers with a friend among your staff are counted.")
 
 
 @admin.register(Segment)

@@ -7,16 +7,22 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from customers.actions.leaving import mark_leaving, unmark_leaving
 from customers.admin.pieces import person
 from customers.models import Follow
+from scrm.audit.actions.recording import Actor
 from scrm.common.admin import (
+    DialogForm,
     ReadOnlyMixin,
     display,
+    object_action,
+    object_link,
 )
 from scrm.common.admin_filters import ChoiceWordFilter
 from scrm.common.badges import UNKNOWN, badge, listed, status_badge
@@ -57,13 +63,15 @@ class StaffAdmin(ReadOnlyMixin, ScopedModelAdmin[Staff]):
         ("units", "position"),
         ("customers", "contact"),
         ("userid", "alias"),
-        ("left_at", "brand"),
+        ("leaving_since", "left_at"),
+        "brand",
     )
     readonly_fields = (
-        "who", "state", "units", "position", "customers", "contact", "userid", "alias", "left_at",
-        "brand",
+        "who", "state", "units", "position", "customers", "contact", "userid", "alias",
+        "leaving_since", "left_at", "brand",
     )  # fmt: skip
     sortable_by = ("who", "customers")
+    actions_detail = ("mark_leaving", "unmark_leaving", "hand_over")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Staff]:
         followed = (
@@ -77,6 +85,46 @@ class StaffAdmin(ReadOnlyMixin, ScopedModelAdmin[Staff]):
         rows = super().get_queryset(request).prefetch_related("departments")
         return rows.annotate(customer_count=Coalesce(Subquery(followed), 0))
 
+    # What may be done; editing the rows themselves is never one of these.
+    def has_tend_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("tenancy.change_staff")
+
+    def has_plan_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("customers.add_handoverplan")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        staff = self.get_object(request, str(object_id))
+        actions = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        shown = _buttons_for(staff) if staff else ()
+        return [
+            each for each in actions if each.action_name.removeprefix("tenancy_staff_") in shown
+        ]
+
+    @object_action(
+        _("She is leaving"),
+        explanation=_("From now on she gets no campaign, no step of a SOP, no code and nobody's customers. Hand hers over before her account is deleted in WeCom."),
+        permission="tend",
+        icon="logout",
+        variant="primary",
+    )  # fmt: skip
+    def mark_leaving(self, request: HttpRequest, staff: Staff, form: DialogForm) -> None:
+        mark_leaving(staff, actor=Actor.of_user(request.user), now=timezone.now())
+        self.message_user(request, _t("She gets nothing new from now on; her customers wait."))
+
+    @object_action(
+        _("She stays"),
+        explanation=_("She may be given campaigns, codes and customers again."),
+        permission="tend",
+        icon="undo",
+    )
+    def unmark_leaving(self, request: HttpRequest, staff: Staff, form: DialogForm) -> None:
+        unmark_leaving(staff, actor=Actor.of_user(request.user), now=timezone.now())
+        self.message_user(request, _t("She stays; everything may be given to her again."))
+
+    @object_link(_("Hand over"), permission="plan", icon="swap_horiz")
+    def hand_over(self, request: HttpRequest, staff: Staff) -> str:
+        return f"{reverse('admin:customers_handoverplan_add')}?from={staff.pk}"
+
     @display(_("name"), ordering="name")
     def who(self, staff: Staff) -> SafeString:
         return person(str(staff), staff.alias, seed=staff.userid)
@@ -87,6 +135,8 @@ class StaffAdmin(ReadOnlyMixin, ScopedModelAdmin[Staff]):
 
     @display(_("status"))
     def state(self, staff: Staff) -> SafeString:
+        if staff.leaving_since and staff.status != Staff.Status.LEFT:
+            return badge(_t("is leaving"), "amber")
         return status_badge(staff, STAFF_TONES)
 
     @display(_("customer contact"))
@@ -102,3 +152,9 @@ class StaffAdmin(ReadOnlyMixin, ScopedModelAdmin[Staff]):
             return "0"
         link = f"{reverse('admin:customers_customer_changelist')}?staff={staff.pk}"
         return format_html('<a class="scrm-link scrm-num" href="{}">{}</a>', link, f"{count:,}")
+
+
+def _buttons_for(staff: Staff) -> tuple[str, ...]:
+    if staff.status == Staff.Status.LEFT:
+        return ("hand_over",)
+    return ("unmark_leaving", "hand_over") if staff.leaving_since else ("mark_leaving", "hand_over")

@@ -40,6 +40,20 @@ def describe_customers(customers: Sequence[Customer]) -> list[Row]:
     return [_describe(customer, follows[customer.pk], tags[customer.pk]) for customer in customers]
 
 
+def tags_of_customers(customer_ids: Sequence[int]) -> dict[int, list[Row]]:
+    """The tags each customer carries: ours, and those of live follows."""
+    tags = _tags_of(customer_ids)
+    live: dict[int, list[int]] = defaultdict(list)
+    follows = Follow.objects.live().filter(customer__in=customer_ids)
+    for customer_id, follow_id in follows.values_list("customer", "pk"):
+        live[customer_id].append(follow_id)
+    carried = {
+        customer_id: {tag["id"]: tag for key in (None, *live[customer_id]) for tag in found[key]}
+        for customer_id, found in tags.items()
+    }
+    return {pk: [found[tag_id] for tag_id in sorted(found)] for pk, found in carried.items()}
+
+
 def describe_follows(follow_ids: Sequence[int]) -> list[Row]:
     """Follows of any customers, in the order of their ids."""
     follows = _rows_of(Follow.objects.filter(pk__in=follow_ids))

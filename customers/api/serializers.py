@@ -3,7 +3,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from customers.models import Customer, Follow, Segment, Tag, TagGroup, TagKind
+from customers.actions.notes import MAX_NOTE
+from customers.actions.timeline import TYPES
+from customers.models import Customer, Follow, Segment, Tag, TagGroup, TagKind, TimelineEntry
 from scrm.common.api.bodies import MAX_INT, BodySerializer, IdField
 from scrm.tenancy.models import Staff
 
@@ -17,7 +19,7 @@ class StaffSerializer(serializers.ModelSerializer[Any]):
 
     class Meta:
         model = Staff
-        fields = ["userid", "name", "departments", "status", "customer_count"]
+        fields = ["userid", "name", "departments", "status", "leaving_since", "customer_count"]
 
     def get_departments(self, staff: Staff) -> list[int]:
         return sorted(
@@ -174,10 +176,44 @@ class PreviewAnswer(serializers.Serializer[Any]):
 
 class Explanation(serializers.Serializer[Any]):
     matched = serializers.BooleanField()
-    has_live_follow = serializers.BooleanField()
-    first_failing = serializers.CharField(allow_null=True)
-    tree = serializers.DictField()
+    has_live_follow = serializers.BooleanField(required=False)
+    first_failing = serializers.CharField(allow_null=True, required=False)
+    tree = serializers.DictField(required=False, help_text="The rule with the actual values.")
+    status = serializers.CharField(
+        required=False, help_text="How far a campaign or a SOP came with the customer."
+    )
+    reason = serializers.CharField(required=False)
 
 
 class ExplainParameters(BodySerializer):
-    segment = IdField(help_text="The id of a segment.")
+    segment = IdField(required=False, help_text="The id of a segment.")
+    campaign = IdField(required=False, help_text="The id of a campaign.")
+    sop = IdField(required=False, help_text="The id of a SOP.")
+
+    def validate(self, attrs: dict[str, int]) -> dict[str, int]:
+        if len(attrs) != 1:
+            message = _("Ask about one thing: segment, campaign or sop.")
+            raise serializers.ValidationError({"segment": [message]}, code="wrong_number")
+        return attrs
+
+
+class TimelineEntrySerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    at = serializers.DateTimeField()
+    type = serializers.ChoiceField(choices=TYPES)
+    title = serializers.CharField(help_text="In the language asked for.")
+    # DRF takes fields out of the class: the properties of the same names stay what they were.
+    data = serializers.DictField(help_text="The ids behind it.")  # type: ignore[assignment]
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=TimelineEntry.Source.choices
+    )
+
+
+class TimelineParameters(BodySerializer):
+    type = serializers.ChoiceField(
+        choices=TYPES, required=False, help_text="Only entries of this type."
+    )
+
+
+class NoteBody(BodySerializer):
+    text = serializers.CharField(max_length=MAX_NOTE)

@@ -1,27 +1,31 @@
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
+from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from customers.actions.attributes import change_attributes
-from customers.actions.segments import explain
+from customers.actions.explaining import explain_for
+from customers.actions.leaving import mark_leaving, unmark_leaving
+from customers.actions.notes import add_note
 from customers.actions.stages import set_stage
+from customers.actions.timeline import entry_of
 from customers.api import filters, serializers
 from customers.api.representation import describe_customers, describe_follows
-from customers.models import Customer, Follow, Segment
+from customers.api.timeline import TimelinePages, describe_entry
+from customers.models import Customer, Follow
 from scrm.audit.api.acting import ActingViewSet
-from scrm.common.api.bodies import unknown_id
-from scrm.tenancy.api.base import ReadViewSet
+from scrm.common.api.bodies import EmptyBody, unknown_id
 from scrm.tenancy.models import Staff
 
 
-class StaffViewSet(ReadViewSet):
+class StaffViewSet(ActingViewSet):
     """Who talks to customers."""
 
     area = "staff"
@@ -39,6 +43,25 @@ class StaffViewSet(ReadViewSet):
             customer_count=Coalesce(Subquery(count, output_field=IntegerField()), 0)
         )
 
+    @extend_schema(request=EmptyBody, responses=serializers.StaffSerializer)
+    @action(detail=True, methods=["post"])
+    def leaving(self, request: Request, **__: Any) -> Response:
+        """She leaves: from now on she gets no campaign, no step of a SOP, no code, no customers."""
+        staff: Staff = self.get_object()
+        self.do_without_body(lambda: mark_leaving(staff, actor=self.actor, now=self.now))
+        return self._answer(staff)
+
+    @extend_schema(responses=serializers.StaffSerializer)
+    @leaving.mapping.delete
+    def staying(self, request: Request, **__: Any) -> Response:
+        """She stays after all."""
+        staff: Staff = self.get_object()
+        unmark_leaving(staff, actor=self.actor, now=self.now)
+        return self._answer(staff)
+
+    def _answer(self, staff: Staff) -> Response:
+        return Response(self.get_serializer(self.get_queryset().get(pk=staff.pk)).data)
+
 
 class CustomerViewSet(ActingViewSet):
     """Whom the corp knows."""
@@ -50,8 +73,11 @@ class CustomerViewSet(ActingViewSet):
     lookup_field = "external_userid"
     lookup_value_regex = "[^/]+"
     scopes = {"lookup": ("customers:read",)}
-    parameters = {"explain": serializers.ExplainParameters}
-    paged_actions = frozenset({"list", "follows"})
+    parameters = {
+        "explain": serializers.ExplainParameters,
+        "timeline": serializers.TimelineParameters,
+    }
+    paged_actions = frozenset({"list", "follows", "timeline"})
 
     def list(self, request: Request, **__: Any) -> Response:
         """Customers whom somebody follows; `status` shows the others too."""
@@ -101,13 +127,40 @@ class CustomerViewSet(ActingViewSet):
         page = self.paginate_queryset(follows) or []
         return self.get_paginated_response(describe_follows([follow.pk for follow in page]))
 
+    @extend_schema(responses=serializers.TimelineEntrySerializer(many=True))
+    @action(detail=True, pagination_class=TimelinePages)
+    def timeline(self, request: Request, **__: Any) -> Response:
+        """What happened to the customer, newest first."""
+        customer: Customer = self.get_object()
+        wanted = self.read_parameters().get("type")
+        pages = cast("TimelinePages", self.paginator)
+        entries = pages.read(customer, request, types=[wanted] if wanted else [])
+        return self.get_paginated_response(entries)
+
+    @extend_schema(
+        request=serializers.NoteBody, responses={201: serializers.TimelineEntrySerializer}
+    )
+    @timeline.mapping.post
+    def add_note(self, request: Request, **__: Any) -> Response:
+        """Write a note onto the customer's timeline."""
+        text = self.read_body(serializers.NoteBody)["text"]
+        note = add_note(self.get_object(), text=text, actor=self.actor, now=self.now)
+        return Response(describe_entry(entry_of(note)), status=status.HTTP_201_CREATED)
+
     @extend_schema(responses=serializers.Explanation)
     @action(detail=True)
     def explain(self, request: Request, **__: Any) -> Response:
-        """Why the customer is in a segment, or is not: the rule with the actual values."""
+        """Why a segment, a campaign or a SOP means the customer, or does not."""
         customer: Customer = self.get_object()
-        segment_id = self.read_parameters()["segment"]
-        segment = Segment.objects.for_corp(self.corp).filter(pk=segment_id).first()
-        if segment is None:
-            raise unknown_id("/segment", _("There is no such segment."))
-        return Response(explain(segment.rule, customer, now=self.now))
+        ((kind, subject_id),) = self.read_parameters().items()
+        explanation = explain_for(customer, kind, subject_id, now=self.now)
+        if explanation is None:
+            raise unknown_id(f"/{kind}", str(_MISSING[kind]))
+        return Response(explanation)
+
+
+_MISSING: dict[str, Any] = {
+    "segment": _("There is no such segment."),
+    "campaign": _("There is no such campaign."),
+    "sop": _("There is no such SOP."),
+}

@@ -72,6 +72,8 @@ class Customer(CorpModel):
     stage = models.ForeignKey(
         Stage, on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("stage")
     )
+    # Until then the stage is what a person, or the brand's system, said: rules leave it alone.
+    stage_held_until = models.DateTimeField(_("stage kept until"), null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     is_blocked = models.BooleanField(_("never write to"), default=False)
     # Both follow from the follows and are kept with them in one transaction
@@ -111,6 +113,12 @@ class FollowQuerySet(CorpQuerySet["Follow"]):
 
     def of_staff(self, staff: Iterable[Staff]) -> Self:
         return self.filter(staff__in=staff)
+
+    def waiting(self) -> Self:
+        """Relations of those who have left or are leaving: somebody else is to take them over."""
+        return self.live().filter(
+            Q(staff__status=Staff.Status.LEFT) | Q(staff__leaving_since__isnull=False)
+        )
 
 
 class Follow(CorpModel):

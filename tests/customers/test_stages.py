@@ -1,9 +1,9 @@
 import pytest
 
 from customers.actions.blocking import block_customer, unblock_customer
-from customers.actions.stages import ensure_stages, set_stage
-from customers.models import Customer, Stage
-from scrm.audit.actions.recording import SYSTEM
+from customers.actions.stages import HOLD, ensure_stages, move_customers, set_stage
+from customers.models import Customer, Stage, TimelineEntry
+from scrm.audit.actions.recording import SYSTEM, Actor
 from scrm.audit.models import AuditEntry
 from scrm.common.errors import InvalidInput
 from scrm.tenancy.models import Corp
@@ -55,3 +55,42 @@ def test_blocks_and_unblocks_once(corp: Corp) -> None:
     assert unblock_customer(customer, actor=SYSTEM, now=NOW)
     assert not Customer.objects.get().is_blocked
     assert AuditEntry.objects.count() == 2
+
+
+def test_a_move_is_a_fact_with_its_reason_and_kept_when_a_person_made_it(corp: Corp) -> None:
+    by_hand, by_rule = make_customer(corp), make_customer(corp)
+    lin = Actor(AuditEntry.ActorKind.USER, "1", "lin")
+
+    set_stage(by_hand, key="aware", actor=lin, now=NOW)
+    set_stage(by_hand, key="aware", actor=lin, now=NOW)
+    set_stage(by_rule, key="aware", actor=SYSTEM, now=NOW, why={"reason": "sop", "sop": 3})
+
+    first, second = TimelineEntry.objects.order_by("pk")
+    assert first.data == {"from": None, "to": "aware", "reason": "by_hand", "by": "lin"}
+    assert second.data == {"from": None, "to": "aware", "reason": "sop", "sop": 3}
+    assert (first.source, second.source) == ("person", "system")
+    held = Customer.objects.order_by("pk").values_list("stage_held_until", flat=True)
+    assert list(held) == [NOW + HOLD, None]
+
+
+def test_moves_many_at_once_and_notes_from_where(corp: Corp) -> None:
+    ensure_stages(corp)
+    stages = {stage.key: stage for stage in Stage.objects.for_corp(corp)}
+    fresh, aware, there, held = (
+        make_customer(corp, stage=stages.get(key), stage_held_until=until)
+        for key, until in (("", None), ("aware", NOW), ("lost", None), ("aware", NOW + HOLD))
+    )
+
+    moved = move_customers(
+        [each.pk for each in (fresh, aware, there, held)],
+        stages["lost"],
+        corp=corp,
+        now=NOW,
+        source=TimelineEntry.Source.RULE,
+        why={"reason": "channel_rule"},
+    )
+
+    assert moved == 2
+    rows = TimelineEntry.objects.order_by("customer").values_list("customer", "data__from")
+    assert list(rows) == [(fresh.pk, None), (aware.pk, "aware")]
+    assert Customer.objects.get(pk=held.pk).stage == stages["aware"]

@@ -40,9 +40,10 @@
     asked: 0,
 
     init() {
-      let rule = null;
+      // A rule of a larger form comes as `initial` and goes to `onRule`.
+      let rule = config.onRule ? JSON.parse(JSON.stringify(config.initial ?? null)) : null;
       try {
-        rule = JSON.parse(this.$refs.rule.value || "null");
+        if (!config.onRule) rule = JSON.parse(this.$refs.rule.value || "null");
       } catch {
         this.advanced = true;
         this.json = this.$refs.rule.value;
@@ -54,7 +55,8 @@
     // Called after every change.
     write() {
       const rule = toRule(this.root);
-      this.$refs.rule.value = JSON.stringify(rule);
+      if (config.onRule) config.onRule(JSON.parse(JSON.stringify(rule)));
+      else this.$refs.rule.value = JSON.stringify(rule);
       if (!this.advanced) this.json = JSON.stringify(rule, null, 2);
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.ask(rule), 350);
