@@ -1,5 +1,6 @@
 """Walking through every group chat that the platform lists."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -11,8 +12,10 @@ from customers.actions.sync_run import SyncRun
 from groups.actions.chats import apply_group_chat, dismiss_chat, link_customers, list_chats
 from groups.actions.sightings import note_chat_sightings
 from groups.models import ChatSighting, GroupChat, Membership
+from scrm.channels.actions.refreshes import request_refresh
 from scrm.channels.base import GroupChatPage, GroupChatRecord
 from scrm.channels.errors import ChannelError, RetryLater, Stale
+from scrm.channels.models import Refresh
 from scrm.jobs.models import Job
 from scrm.tenancy.models import Staff
 
@@ -40,7 +43,7 @@ def walk_groups(run: SyncRun) -> None:
     if state["phase"] == "check":
         _read_all(run, state, then="done")
     with transaction.atomic():
-        link_customers(corp=run.corp)
+        link_customers(corp=run.corp, now=run.clock())
         run.finish("groups", _report(run, state))
         ChatSighting.objects.filter(job=run.job).delete()
 
@@ -59,12 +62,13 @@ def _begin(run: SyncRun) -> State:
 
 def _list_all(run: SyncRun, state: State) -> None:
     while owners := _choose_owners(run, state):
+        asked_at = run.clock()
         try:
             page = run.ask(partial(run.channel.group_chat_page, owners, state["cursor"]))
         except ChannelError as error:
             _ask_otherwise(run, state, error)
         else:
-            _apply_list(run, state, page)
+            _apply_list(run, state, page, asked_at=asked_at)
     state |= {"phase": "read", "after": 0}
     run.expect(ChatSighting.objects.filter(job=run.job).count())
     run.note()
@@ -80,10 +84,10 @@ def _choose_owners(run: SyncRun, state: State) -> list[str]:
     return list(staff.filter(pk__in=state["batch"]).values_list("userid", flat=True))
 
 
-def _apply_list(run: SyncRun, state: State, page: GroupChatPage) -> None:
+def _apply_list(run: SyncRun, state: State, page: GroupChatPage, *, asked_at: datetime) -> None:
     is_last = page.next_cursor in {"", state["cursor"]}
     with transaction.atomic():
-        created, updated = list_chats(page.rows, corp=run.corp, now=run.clock())
+        created, updated = list_chats(page.rows, corp=run.corp, asked_at=asked_at, now=run.clock())
         state["created"] += created
         state["updated"] += updated
         note_chat_sightings([chat_id for chat_id, _ in page.rows], corp=run.corp)
@@ -129,10 +133,13 @@ def _next_chats(run: SyncRun, state: State) -> list[GroupChat]:
 
 
 def _read_chat(run: SyncRun, state: State, chat: GroupChat) -> None:
+    asked_at = run.clock()
     record, error = _ask_for(run, chat)
     with transaction.atomic():
         if record:
-            change = apply_group_chat(record, corp=run.corp, now=run.clock())
+            change = apply_group_chat(record, corp=run.corp, asked_at=asked_at, now=run.clock())
+            if change.is_stale:
+                _have_read_again(run, chat)
             # One that has never been read before was counted as new when it was listed.
             state["updated"] += change.is_changed and chat.opened_at is not None
             state["members"] += len({member.member_id for member in record.members})
@@ -146,6 +153,12 @@ def _read_chat(run: SyncRun, state: State, chat: GroupChat) -> None:
             _note_error(run, chat, error)
         state["after"] = chat.pk
         run.note(read=1, part="groups")
+
+
+def _have_read_again(run: SyncRun, chat: GroupChat) -> None:
+    """An event was applied while this sync asked: what else the page says is read afterwards."""
+    kind = Refresh.Kind.GROUP_CHAT
+    request_refresh(kind, corp=run.corp, now=run.clock(), key=chat.chat_id)
 
 
 def _ask_for(run: SyncRun, chat: GroupChat) -> tuple[GroupChatRecord | None, ChannelError | None]:

@@ -21,6 +21,8 @@ DOMAIN = (
     "customers_customertagset",
     "groups_groupchat",
     "groups_membership",
+    "groups_membermove",
+    "customers_timelineentry",
 )
 
 
