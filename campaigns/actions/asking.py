@@ -6,8 +6,12 @@ from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 
+from campaigns.actions.content import bare_attachment
 from campaigns.actions.progress import update_progress
-from campaigns.models import Campaign, Recipient, Task
+from campaigns.actions.rejudging import ids_name
+from campaigns.actions.sops.outcomes import note_asked
+from campaigns.models import Campaign, Recipient, RecipientQuerySet, Task
+from groups.models import GroupChat
 from scrm.channels.actions.outbox import Wish, enqueue_operation, enqueue_operations
 from scrm.channels.models import Operation
 from scrm.channels.operations import ASK_MASS_MESSAGE, CANCEL_MASS_MESSAGE
@@ -28,16 +32,20 @@ def enqueue_tasks(campaign: Campaign, *, now: datetime) -> int:
 
 
 def _enqueue(campaign: Campaign, task_ids: Iterable[int], *, now: datetime) -> None:
-    external_userids = ArrayAgg(
-        "recipients__customer__external_userid", order_by="recipients__customer_id"
-    )
-    tasks = campaign.tasks.filter(pk__in=task_ids).select_related("staff")
-    asked = list(tasks.annotate(external_userids=external_userids))
+    ids = _CHAT_IDS if campaign.is_to_chats else _CUSTOMER_IDS
+    tasks = campaign.tasks.filter(pk__in=task_ids).select_related("staff", "campaign")
+    asked = list(tasks.annotate(recipient_ids=ids))
     wishes = [Wish(key=_key(task), payload=_request(campaign, task)) for task in asked]
     operations = enqueue_operations(ASK_MASS_MESSAGE, corp=campaign.corp, wishes=wishes, now=now)
     for task in asked:
         task.operation = operations[_key(task)]
     Task.objects.bulk_update(asked, ["operation"])
+
+
+_CUSTOMER_IDS = ArrayAgg(
+    "recipients__customer__external_userid", order_by="recipients__customer_id"
+)
+_CHAT_IDS = ArrayAgg("recipients__chat__chat_id", order_by="recipients__chat_id")
 
 
 def _key(task: Task) -> str:
@@ -47,9 +55,9 @@ def _key(task: Task) -> str:
 def _request(campaign: Campaign, task: Any) -> dict[str, Any]:
     return {
         "sender": task.staff.userid,
-        "external_userids": task.external_userids,
+        ids_name(task): task.recipient_ids,
         "content": campaign.content,
-        "attachments": campaign.attachments,
+        "attachments": [bare_attachment(each) for each in campaign.attachments],
     }
 
 
@@ -68,6 +76,7 @@ def record_asked(operation: Operation, now: datetime) -> None:
         _drop(task, Task.Status.CANCELLED, Recipient.Status.CANCELLED, operation, now=now)
     elif operation.status == Operation.Status.FAILED:
         _drop(task, Task.Status.FAILED, Recipient.Status.FAILED, operation, now=now)
+    note_asked(task, now=now)
     update_progress(campaign, now=now)
 
 
@@ -88,9 +97,9 @@ def _record_accepted(task: Task, operation: Operation, *, now: datetime) -> None
     refused = operation.result.get("refused", [])
     planned = Recipient.objects.filter(task=task, status=Recipient.Status.PLANNED)
     if refused:
-        planned.filter(customer__external_userid__in=refused).update(
-            status=Recipient.Status.FAILED, reason=Recipient.Reason.REFUSED, settled_at=now
-        )
+        id_field = "chat__chat_id" if task.campaign.is_to_chats else "customer__external_userid"
+        named = planned.filter(**{f"{id_field}__in": refused})
+        _fail(named, Recipient.Reason.REFUSED, now=now)
     if not planned.update(status=Recipient.Status.ASKED):
         # Everybody was refused: nothing is left to look for.
         task.is_settled, task.next_poll_at = True, None
@@ -108,5 +117,14 @@ def _drop(
     task.status, task.problem = status, operation.error
     task.save(update_fields=["status", "problem"])
     planned = Recipient.objects.filter(task=task, status=Recipient.Status.PLANNED)
-    reason = Recipient.Reason.REQUEST_REFUSED if reached == Recipient.Status.FAILED else ""
-    planned.update(status=reached, reason=reason, settled_at=now)
+    if reached == Recipient.Status.FAILED:
+        _fail(planned, Recipient.Reason.REQUEST_REFUSED, now=now)
+    planned.update(status=reached, settled_at=now)
+
+
+def _fail(recipients: RecipientQuerySet, reason: Recipient.Reason, *, now: datetime) -> None:
+    failed = {"status": Recipient.Status.FAILED, "settled_at": now}
+    # What the platform does not explain and we know.
+    gone = recipients.filter(chat__status=GroupChat.Status.DISMISSED)
+    gone.update(reason=Recipient.Reason.CHAT_DISMISSED, **failed)
+    recipients.update(reason=reason, **failed)

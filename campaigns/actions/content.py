@@ -54,10 +54,30 @@ def problems_of_message(content: str, attachments: Any) -> Iterator[FieldProblem
             % {"count": len(attachments), "limit": MAX_ATTACHMENTS},
         )
     for position, attachment in enumerate(attachments):
-        yield from _problems_of_attachment(attachment, path=f"/attachments/{position}")
+        path = f"/attachments/{position}"
+        if isinstance(attachment, dict) and "material" in attachment and "kind" not in attachment:
+            # What the material is, and whether it may be used, is looked up (materials.py).
+            yield from _problems_of_reference(attachment, path=path)
+        else:
+            yield from problems_of_attachment(attachment, path=path)
 
 
-def _problems_of_attachment(attachment: Any, *, path: str) -> Iterator[FieldProblem]:
+def bare_attachment(attachment: dict[str, Any]) -> dict[str, Any]:
+    """An attachment without the note which material it was taken from."""
+    return {name: value for name, value in attachment.items() if name != "material"}
+
+
+def _problems_of_reference(attachment: dict[str, Any], *, path: str) -> Iterator[FieldProblem]:
+    for name in attachment.keys() - {"material"}:
+        yield FieldProblem(f"{path}/{name}", "unknown", _("There is no such field."))
+    number = attachment["material"]
+    if not isinstance(number, int) or isinstance(number, bool):
+        message = _("A material is named by its id, a number.")
+        yield FieldProblem(f"{path}/material", "invalid", message)
+
+
+def problems_of_attachment(attachment: Any, *, path: str) -> Iterator[FieldProblem]:
+    """What is wrong with one attachment that says what it is."""
     kind = attachment.get("kind") if isinstance(attachment, dict) else None
     fields = ATTACHMENT_FIELDS.get(kind) if isinstance(kind, str) else None
     if fields is None:

@@ -1,6 +1,6 @@
 """Turning a scheduled campaign into recipients and tasks, chunk by chunk, without leaving SQL.
 
-Guarantees: a customer is planned at most once per campaign (a constraint says so); a worker that
+Guarantees: a customer or chat is planned at most once per campaign (constraints); a worker that
 dies leaves whole chunks behind, and the next one goes on after the last; a campaign that is
 cancelled stops at the chunk it is in.
 """
@@ -14,10 +14,10 @@ from django.db.models import Count, Max, Min
 from django.utils.translation import gettext as _
 
 from campaigns.actions.asking import enqueue_tasks
-from campaigns.actions.audience import audience_of, verdicts_sql
+from campaigns.actions.audience import Audience, audience_of, verdicts_sql
 from campaigns.actions.progress import update_progress
+from campaigns.actions.screening import raise_stopped_send, screen_campaign
 from campaigns.models import Campaign
-from customers.models.customers import CustomerQuerySet
 from scrm.channels.pace import Clock, clock_from
 from scrm.common.errors import DomainError
 
@@ -58,8 +58,11 @@ def _claim(*, now: datetime) -> Campaign | None:
 def plan_campaign(campaign: Campaign, *, clock: Clock) -> None:
     """Plan a claimed campaign to its end and queue one request per task.
 
-    A rule that has lost its meaning since it was submitted (a tag was deleted) fails the campaign.
+    A rule that has lost its meaning since it was submitted (a tag was deleted) fails the campaign,
+    and so does a text that the rules of risk have come to forbid.
     """
+    if _was_stopped(campaign, now=clock()):
+        return
     try:
         audience = audience_of(campaign, now=_moment_of(campaign))
     except DomainError as error:
@@ -87,8 +90,20 @@ def _fail(campaign: Campaign, *, problem: str, now: datetime) -> None:
     )
 
 
-def _chunk_ends(campaign: Campaign, audience: CustomerQuerySet) -> list[int]:
-    """Customer ids at which chunks end: ranges of ids, so that the whole is one pass.
+@transaction.atomic
+def _was_stopped(campaign: Campaign, *, now: datetime) -> bool:
+    """Fail the campaign if it must not be said any more; the rules may have changed meanwhile."""
+    screened = screen_campaign(campaign)
+    if not screened.is_blocked:
+        return False
+    raise_stopped_send(screened, campaign=campaign, now=now)
+    problem = _("It was stopped before it went: %(reasons)s") % {"reasons": screened.words}
+    _fail(campaign, problem=problem, now=now)
+    return True
+
+
+def _chunk_ends(campaign: Campaign, audience: Audience) -> list[int]:
+    """Ids of customers or chats at which chunks end: ranges, so that the whole is one pass.
 
     (Chunks by LIMIT would run the rule from the start for each.)
     """
@@ -102,10 +117,8 @@ def _chunk_ends(campaign: Campaign, audience: CustomerQuerySet) -> list[int]:
 
 
 @transaction.atomic
-def _plan_chunk(
-    campaign: Campaign, audience: CustomerQuerySet, *, upper: int, now: datetime
-) -> bool:
-    """Plan the customers up to `upper`; False when it was cancelled or planned meanwhile."""
+def _plan_chunk(campaign: Campaign, audience: Audience, *, upper: int, now: datetime) -> bool:
+    """Plan the audience up to `upper`; False when it was cancelled or planned meanwhile."""
     locked = Campaign.objects.select_for_update(of=["self"]).get(pk=campaign.pk)
     if locked.status != Campaign.Status.PLANNING or locked.planned_at is not None:
         return False
@@ -116,16 +129,17 @@ def _plan_chunk(
     return True
 
 
-def insert_recipients(campaign: Campaign, audience: CustomerQuerySet) -> int:
+def insert_recipients(campaign: Campaign, audience: Audience) -> int:
     """Insert the verdicts on `audience` and the tasks of their senders, in one statement.
 
-    A sender's customers are counted through over all chunks (`size`), so that no task holds more
-    than the platform takes in one call.
+    A sender's customers or chats are counted through over all chunks (`size`), so that no task
+    holds more than the platform takes in one call.
     """
     verdicts = verdicts_sql(campaign, audience)
+    column, once, most = _CHATS if campaign.is_to_chats else _CUSTOMERS
     sql = f"""
         WITH verdicts AS (
-            SELECT *, row_number() OVER (PARTITION BY staff_id, status ORDER BY customer_id) AS n
+            SELECT *, row_number() OVER (PARTITION BY staff_id, status ORDER BY subject_id) AS n
             FROM ({verdicts.sql}) AS v
         ), loads AS (
             SELECT staff_id, sum(size) AS size FROM campaigns_task
@@ -145,16 +159,21 @@ def insert_recipients(campaign: Campaign, audience: CustomerQuerySet) -> int:
             RETURNING id, staff_id, part
         )
         INSERT INTO campaigns_recipient
-            (corp_id, campaign_id, customer_id, staff_id, task_id, status, reason)
-        SELECT %s, %s, p.customer_id, p.staff_id, t.id, p.status, p.reason
+            (corp_id, campaign_id, {column}, staff_id, task_id, status, reason)
+        SELECT %s, %s, p.subject_id, p.staff_id, t.id, p.status, p.reason
         FROM placed p LEFT JOIN tasks t ON t.staff_id = p.staff_id AND t.part = p.part
-        ON CONFLICT (campaign_id, customer_id) DO NOTHING"""  # noqa: S608
+        ON CONFLICT {once} DO NOTHING"""  # noqa: S608
     ids = (campaign.corp_id, campaign.pk)
-    params = (*verdicts.params, campaign.pk, settings.CUSTOMERS_PER_TASK, *ids, *ids)
+    params = (*verdicts.params, campaign.pk, getattr(settings, most), *ids, *ids)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         inserted: int = cursor.rowcount
     return inserted
+
+
+# The column that names the recipient, what makes it unique, and how many one request takes.
+_CUSTOMERS = ("customer_id", "(campaign_id, customer_id)", "CUSTOMERS_PER_TASK")
+_CHATS = ("chat_id", "(campaign_id, chat_id) WHERE chat_id IS NOT NULL", "CHATS_PER_TASK")
 
 
 @transaction.atomic

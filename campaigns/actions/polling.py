@@ -15,6 +15,7 @@ from campaigns.actions.progress import update_progress
 from campaigns.models import Campaign, Recipient, Task
 from customers.actions.follows import end_follows
 from customers.models import Follow
+from groups.models import GroupChat
 from scrm.channels.base import Channel, Delivery, SenderState
 from scrm.channels.errors import ChannelError, RetryLater, Stale
 from scrm.channels.opening import open_channel
@@ -44,7 +45,8 @@ def poll_due_tasks(*, now: datetime, limit: int = 200) -> int:
         task_ids = _claim(now=clock(), limit=_AT_A_TIME)
         if not task_ids:
             break
-        for task in Task.objects.filter(pk__in=task_ids).select_related("corp", "staff"):
+        tasks = Task.objects.filter(pk__in=task_ids)
+        for task in tasks.select_related("corp", "staff", "campaign"):
             _poll_safely(task, clock=clock)
         looked += len(task_ids)
     return looked
@@ -111,29 +113,30 @@ def apply_results(
     if state and state.is_confirmed:
         task.status = Task.Status.CONFIRMED
         task.confirmed_at = state.confirmed_at or task.confirmed_at or now
-        Recipient.objects.filter(task=task, status=Recipient.Status.ASKED).update(
-            status=Recipient.Status.CONFIRMED
-        )
+        asked = Recipient.objects.filter(task=task, status=Recipient.Status.ASKED)
+        asked.filter(settled_at__isnull=True).update(status=Recipient.Status.CONFIRMED)
         write_deliveries(task, deliveries, now=now)
         _end_lost_follows(task, now=now)
+    if campaign.is_to_chats:
+        _settle_chats(task, now=now)
     _note_look(task, campaign, now=now)
     update_progress(campaign, now=now)
 
 
 def write_deliveries(task: Task, deliveries: list[Delivery], *, now: datetime) -> int:
-    """One UPDATE for all rows of a task; returns how many customers it told something new."""
+    """One UPDATE for all rows of a task; returns how many recipients it told something new."""
+    column, joined = _CHATS if task.campaign.is_to_chats else _CUSTOMERS
     known = [each for each in deliveries if each.status in _OUTCOMES]
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE campaigns_recipient r SET status = d.status, settled_at = coalesce(d.at, %s)"
-            " FROM unnest(%s::text[], %s::text[], %s::timestamptz[])"
-            "      AS d (external_userid, status, at)"
-            " JOIN customers_customer c"
-            "   ON c.corp_id = %s AND c.external_userid = d.external_userid"
-            " WHERE r.task_id = %s AND r.customer_id = c.id AND r.status <> d.status",
+            "UPDATE campaigns_recipient r"  # noqa: S608 — made of our own constants
+            " SET status = d.status, reason = '', settled_at = coalesce(d.at, %s)"
+            " FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS d (id, status, at)"
+            f" JOIN {joined} = d.id AND c.corp_id = %s"
+            f" WHERE r.task_id = %s AND r.{column} = c.id AND r.status <> d.status",
             [
                 now,
-                [each.external_userid for each in known],
+                [each.recipient_id for each in known],
                 [_OUTCOMES[each.status] for each in known],
                 [each.sent_at for each in known],
                 task.corp_id,
@@ -142,6 +145,26 @@ def write_deliveries(task: Task, deliveries: list[Delivery], *, now: datetime) -
         )
         written: int = cursor.rowcount
     return written
+
+
+# The column that names the recipient, and the platform's id of it.
+_CUSTOMERS = ("customer_id", "customers_customer c ON c.external_userid")
+_CHATS = ("chat_id", "groups_groupchat c ON c.chat_id")
+
+
+def _settle_chats(task: Task, *, now: datetime) -> None:
+    """Say of chats why nothing arrives: the platform lists only those it was sent to [93338].
+
+    One that was dismissed can be sent to no more. One whose owner has confirmed may still be
+    listed late; when the time is over it was not sent.
+    """
+    waiting = Recipient.objects.filter(task=task).waiting()
+    unsent = {"status": Recipient.Status.ASKED, "settled_at": now}
+    gone = waiting.filter(chat__status=GroupChat.Status.DISMISSED)
+    gone.update(reason=Recipient.Reason.CHAT_DISMISSED, **unsent)
+    if _is_window_over(task, now=now):
+        unlisted = waiting.filter(status=Recipient.Status.CONFIRMED)
+        unlisted.update(reason=Recipient.Reason.NOT_LISTED, **unsent)
 
 
 def _end_lost_follows(task: Task, *, now: datetime) -> None:
@@ -164,9 +187,7 @@ def _end_lost_follows(task: Task, *, now: datetime) -> None:
 def _note_look(task: Task, campaign: Campaign, *, now: datetime) -> None:
     task.polls = min(task.polls + 1, _MOST_POLLS)
     task.problem = ""
-    waiting = Recipient.objects.filter(
-        task=task, status__in=[Recipient.Status.ASKED, Recipient.Status.CONFIRMED]
-    )
+    waiting = Recipient.objects.filter(task=task).waiting()
     is_over = _is_window_over(task, now=now) or _was_cancelled(task, campaign)
     task.is_settled = is_over or not waiting.exists()
     task.next_poll_at = None if task.is_settled else now + _pause_after(task.polls)

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from campaigns.actions.attaching import problems_of_materials
 from campaigns.actions.audience import audience_of, verdicts_sql
-from campaigns.actions.content import problems_of_message
+from campaigns.actions.content import bare_attachment, problems_of_message
+from campaigns.actions.screening import Screened, screen_campaign
 from campaigns.models import Campaign, Recipient
+from risk.actions.screening import VerdictWord
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,26 @@ class Preflight:
     excluded: dict[str, int]
     senders: int
     warnings: tuple[str, ...]
+    screening: Screened
+
+    @property
+    def said(self) -> str:
+        """What screening found, in a sentence; empty when a person need not look."""
+        if self.screening.is_blocked:
+            return _("This must not be sent: %(reasons)s.") % {"reasons": self.screening.words}
+        if self.screening.word == VerdictWord.WARN:
+            words = _("Look at this before it goes: %(reasons)s.")
+            return words % {"reasons": self.screening.words}
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "planned": self.planned,
+            "excluded": self.excluded,
+            "senders": self.senders,
+            "warnings": [*self.warnings, *([self.said] if self.said else [])],
+            "screening": self.screening.as_dict(),
+        }
 
 
 def preflight_campaign(campaign: Campaign, *, now: datetime) -> Preflight:
@@ -34,23 +58,46 @@ def preflight_campaign(campaign: Campaign, *, now: datetime) -> Preflight:
     planned, senders = next(((count, staff) for reason, count, staff in rows if not reason), (0, 0))
     excluded = {reason: count for reason, count, _staff in rows if reason}
     warnings = tuple(_warnings(campaign, planned=planned, excluded=excluded))
-    return Preflight(planned=planned, excluded=excluded, senders=senders, warnings=warnings)
+    return Preflight(planned, excluded, senders, warnings, screen_campaign(campaign))
 
 
 def _warnings(campaign: Campaign, *, planned: int, excluded: dict[str, int]) -> list[str]:
-    problems = problems_of_message(campaign.content, campaign.attachments)
+    attachments = [
+        bare_attachment(each) if "kind" in each else each for each in campaign.attachments
+    ]
+    problems = (
+        *problems_of_message(campaign.content, attachments),
+        *problems_of_materials(campaign.attachments, corp=campaign.corp),
+    )
     found = [problem.message for problem in problems]
     if not campaign.content.strip() and not campaign.attachments:
         found.append(_("There is neither a text nor an attachment."))
     if not planned:
         found.append(_("Nobody would receive this message."))
-    if inactive := excluded.get(Recipient.Reason.SENDER_INACTIVE, 0):
-        found.append(
-            ngettext(
-                "%(count)d customer is left out because the sender is not active.",
-                "%(count)d customers are left out because their sender is not active.",
-                inactive,
-            )
-            % {"count": inactive}
-        )
+    inactive = sum(excluded.get(reason, 0) for reason in _SENDER_REASONS)
+    if inactive and campaign.is_to_chats:
+        found.append(_inactive_owners(inactive))
+    elif inactive:
+        found.append(_inactive_senders(inactive))
     return found
+
+
+_SENDER_REASONS = (Recipient.Reason.SENDER_INACTIVE, Recipient.Reason.SENDER_LEAVING)
+
+
+def _inactive_senders(count: int) -> str:
+    words = ngettext(
+        "%(count)d customer is left out because the sender is not active or is leaving.",
+        "%(count)d customers are left out because their sender is not active or is leaving.",
+        count,
+    )
+    return words % {"count": count}
+
+
+def _inactive_owners(count: int) -> str:
+    words = ngettext(
+        "%(count)d chat is left out because its owner is not active or is leaving.",
+        "%(count)d chats are left out because their owner is not active or is leaving.",
+        count,
+    )
+    return words % {"count": count}

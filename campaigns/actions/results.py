@@ -19,7 +19,7 @@ FIGURES = (
 
 
 def results_of(campaign: Campaign) -> dict[str, Any]:
-    """`{figure: customers, …, "excluded": {reason: customers}}`.
+    """`{figure: customers or chats, …, "excluded": {reason: how many}}`.
 
     Before a campaign is planned nothing is known: every figure is None.
     """
@@ -57,9 +57,9 @@ def refresh_campaign(campaign: Campaign, *, now: datetime) -> Job:
 def run_refresh(job: Job, clock: Callable[[], datetime]) -> Outcome:
     """Look at every task of the campaign the platform knows, settled or not."""
     tasks = Task.objects.for_corp(job.corp).asked().filter(campaign=int(job.subject_id))
-    rest = tasks.filter(pk__gt=job.state.get("after", 0)).select_related("corp", "staff")
+    rest = tasks.filter(pk__gt=job.state.get("after", 0))
     total = tasks.count()
-    for task in rest.order_by("pk"):
+    for task in rest.select_related("corp", "staff", "campaign").order_by("pk"):
         poll_task(task, now=clock())
         note_progress(job, now=clock(), done=job.done + 1, total=total, state={"after": task.pk})
     problems = tasks.exclude(problem="").values_list("staff__userid", "problem")

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.forms import ModelForm
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -18,15 +18,20 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from campaigns.actions.approval import approve_campaign, submit_campaign
+from campaigns.actions.attaching import shown_attachments
 from campaigns.actions.cancelling import cancel_campaign
 from campaigns.actions.drafts import create_campaign, draft_of
 from campaigns.actions.preflight import Preflight, preflight_campaign
 from campaigns.actions.reminding import remind_campaign
 from campaigns.actions.results import refresh_campaign
+from campaigns.actions.screening import screen_campaign
+from campaigns.admin.chats import found_chats
 from campaigns.admin.forms import DraftForm
+from campaigns.admin.found import shown_findings
 from campaigns.admin.results import picture_of, reason_words
 from campaigns.admin.words import STATUS_TONES
 from campaigns.models import Campaign, Recipient
+from groups.models import GroupChat
 from scrm.audit.actions.recording import Actor
 from scrm.common.admin import (
     DialogForm,
@@ -35,11 +40,11 @@ from scrm.common.admin import (
     object_link,
     refuse,
 )
-from scrm.common.admin_filters import ChoiceWordFilter, DayRangeFilter
+from scrm.common.admin_filters import ChoiceWordFilter, DayRangeFilter, WordFilter
 from scrm.common.admin_forms import ActionSaveMixin
 from scrm.common.badges import UNKNOWN, status_badge
 from scrm.common.errors import DomainError
-from scrm.tenancy.scoped_admin import CorpFirstMixin, ScopedModelAdmin, scope_for
+from scrm.tenancy.scoped_admin import CorpFirstMixin, ScopedModelAdmin, scope_for, visible_corps
 
 S = Campaign.Status
 # Which buttons a campaign has, by where it stands.
@@ -77,11 +82,27 @@ def attach_progress(campaigns: list[Campaign]) -> None:
         campaign.progress = figures.get(campaign.pk)  # type: ignore[attr-defined]
 
 
+class OriginFilter(WordFilter):
+    """A SOP makes a campaign for each of its messages: they are looked at from there."""
+
+    title = _("made by")
+    parameter_name = "origin"
+    all_label = _("people")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("sops", _("SOPs"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "sops":
+            return queryset.filter(sop_step__isnull=False)
+        return queryset.filter(sop_step__isnull=True)
+
+
 @admin.register(Campaign)
 class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign]):
     form = DraftForm
     empty_hint = _(
-        "Say something to a segment: staff are asked to confirm, and you watch the result."
+        "Say something to a segment or to chats: staff are asked to confirm, and you watch the result."
     )
     list_display = (
         "name",
@@ -93,7 +114,12 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
         "delivered",
         "brand",
     )
-    list_filter = (("status", ChoiceWordFilter), ("created_at", DayRangeFilter))
+    list_filter = (
+        ("status", ChoiceWordFilter),
+        ("kind", ChoiceWordFilter),
+        OriginFilter,
+        ("created_at", DayRangeFilter),
+    )
     list_select_related = ("corp", "segment")
     search_fields = ("name",)
     ordering = ("-id",)
@@ -113,6 +139,7 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
                 name="campaigns_campaign_preflight",
             ),
             path("<int:pk>/picture/", wrap(self.picture_view), name="campaigns_campaign_picture"),
+            path("chats/", wrap(self.chats_view), name="campaigns_campaign_chats"),
             *super().get_urls(),
         ]
 
@@ -182,6 +209,8 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
             context |= {"title": campaign.name, "campaign": campaign}
             if not self.has_change_permission(request, campaign):
                 context |= self._picture(request, campaign)
+            else:
+                context["findings"] = shown_findings(campaign, screen_campaign(campaign))
             return _rendered(super().change_view(request, object_id, form_url, context))
 
     def add_view(
@@ -227,6 +256,15 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
         with timezone.override(campaign.corp.zone):
             context = self._picture(request, campaign)
             return _rendered(TemplateResponse(request, "admin/campaigns/picture.html", context))
+
+    def chats_view(self, request: HttpRequest) -> JsonResponse:
+        """What the chat picker of a draft has found."""
+        if not self.has_add_permission(request) and not self.has_change_permission(request):
+            raise PermissionDenied
+        corps = [corp for corp in visible_corps(request) if str(corp.pk) == request.GET.get("corp")]
+        if not corps:
+            raise Http404
+        return JsonResponse(found_chats(request, corps[0]))
 
     @object_link(_("Check and submit"), permission="conduct", icon="fact_check")
     def open_preflight(self, request: HttpRequest, campaign: Campaign) -> str:
@@ -279,7 +317,9 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
     )
     def copy(self, request: HttpRequest, campaign: Campaign, form: DialogForm) -> str:
         name = _t("%(name)s (copy)") % {"name": campaign.name}
-        draft = replace(draft_of(campaign), name=name[:128], send_at=None)
+        draft = replace(
+            draft_of(campaign), name=name[:128], send_at=None, chat_ids=_existing_chats(campaign)
+        )
         actor = Actor.of_user(request.user)
         copied = create_campaign(campaign.corp, draft=draft, actor=actor, now=timezone.now())
         return _page_of(copied)
@@ -338,6 +378,7 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
         return {
             "campaign": campaign,
             "picture": picture_of(campaign, scope=scope_for(request), now=now),
+            "attachments": shown_attachments(campaign.attachments, corp=campaign.corp),
             "audience": audience_words(campaign),
             "can_export": self.has_conduct_permission(request),
             "now": now,
@@ -369,6 +410,8 @@ class CampaignAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Campaign])
             "opts": self.opts,
             "campaign": campaign,
             "checked": checked,
+            "findings": shown_findings(campaign, checked.screening),
+            "attachments": shown_attachments(campaign.attachments, corp=campaign.corp),
             "reasons": _reasons(checked),
             "audience": checked.planned + sum(checked.excluded.values()),
             "audience_words": audience_words(campaign),
@@ -382,7 +425,19 @@ def _reasons(checked: Preflight) -> list[tuple[Any, int]]:
     return [(reason_words(reason), count) for reason, count in pairs]
 
 
+def _existing_chats(campaign: Campaign) -> list[str] | None:
+    if campaign.chat_ids is None:
+        return None
+    chats = GroupChat.objects.for_corp(campaign.corp).existing()
+    kept = set(chats.filter(chat_id__in=campaign.chat_ids).values_list("chat_id", flat=True))
+    return [chat_id for chat_id in campaign.chat_ids if chat_id in kept]
+
+
 def audience_words(campaign: Campaign) -> str:
+    if campaign.is_to_chats:
+        count = len(campaign.chat_ids or ())
+        words = ngettext("%(count)s group chat", "%(count)s group chats", count)
+        return words % {"count": f"{count:,}"}
     if campaign.segment is not None:
         return campaign.segment.name
     if campaign.external_userids is not None:

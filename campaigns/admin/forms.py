@@ -16,9 +16,11 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from campaigns.actions.attaching import attachment_of
 from campaigns.actions.content import ATTACHMENT_FIELDS, MAX_ATTACHMENTS, TEXT_BYTES
 from campaigns.actions.drafts import CampaignDraft, create_campaign, update_campaign
-from campaigns.models import Campaign
+from campaigns.admin.chats import chosen_chats, tag_choices
+from campaigns.models import Campaign, Material
 from customers.models import Segment
 from scrm.audit.actions.recording import Actor
 from scrm.common.admin_forms import ActionModelForm
@@ -45,7 +47,23 @@ FIELD_WORDS: dict[str, Any] = {
 }
 
 
+# So many of the latest materials are offered in the composer.
+_OFFERED = 200
+
+
 class DraftForm(ActionModelForm[Campaign]):
+    kind = forms.ChoiceField(
+        label=capfirst(_("kind")),
+        choices=Campaign.Kind.choices,
+        required=False,
+        initial=Campaign.Kind.CUSTOMERS,
+        widget=forms.RadioSelect,
+    )
+    chat_ids = forms.JSONField(
+        label=capfirst(_("chats")),
+        required=False,
+        widget=forms.HiddenInput(attrs={"x-ref": "chatIds"}),
+    )
     senders = forms.ModelMultipleChoiceField(
         label=capfirst(_("named staff")),
         queryset=Staff.objects.none(),
@@ -56,7 +74,8 @@ class DraftForm(ActionModelForm[Campaign]):
     class Meta:
         model = Campaign
         fields = (
-            "name", "content", "attachments", "segment", "sender_policy", "senders", "send_at",
+            "name", "kind", "content", "attachments", "segment", "chat_ids", "sender_policy",
+            "senders", "send_at",
         )  # fmt: skip
         widgets = {
             "name": UnfoldAdminTextInputWidget,
@@ -92,6 +111,17 @@ class DraftForm(ActionModelForm[Campaign]):
             for each in given
         ]  # fmt: skip
 
+    def clean_kind(self) -> str:
+        return self.cleaned_data["kind"] or Campaign.Kind.CUSTOMERS
+
+    def clean_chat_ids(self) -> list[str] | None:
+        given = self.cleaned_data["chat_ids"]
+        if not given:
+            return None
+        if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+            raise ValidationError(_t("Chats must be a list of chat ids."))
+        return given
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("sender_policy") != Campaign.SenderPolicy.NAMED:
@@ -111,10 +141,15 @@ class DraftForm(ActionModelForm[Campaign]):
     def composer(self) -> dict[str, Any]:
         """What the composer's script has to know."""
         attachments = _read(self["attachments"].value())
+        attachments = attachments if isinstance(attachments, list) else []
         return {
             "limit": TEXT_BYTES,
             "most": MAX_ATTACHMENTS,
-            "attachments": attachments if isinstance(attachments, list) else [],
+            "attachments": attachments,
+            "kindOfCampaign": self["kind"].value() or Campaign.Kind.CUSTOMERS,
+            "chosen": chosen_chats(_read(self["chat_ids"].value()), self.request, self.corp),
+            "tags": tag_choices(self.corp),
+            "materials": self._materials(attachments),
             "kinds": [
                 {
                     "kind": kind,
@@ -136,10 +171,35 @@ class DraftForm(ActionModelForm[Campaign]):
             "policy": self["sender_policy"].value(),
         }
 
+    def _materials(self, attachments: list[Any]) -> list[dict[str, Any]]:
+        """What can be put in, the latest first, and what the draft names already."""
+        named = [each.get("material") for each in attachments if isinstance(each, dict)]
+        numbers = [number for number in named if isinstance(number, int)]
+        kept = rows_of(Material, self.request).filter(corp=self.corp)
+        offered = kept.filter(status=Material.Status.READY).order_by("-pk")[:_OFFERED]
+        found = {each.pk: each for each in [*offered, *kept.filter(pk__in=numbers)]}
+        return [
+            {
+                "id": each.pk,
+                "title": each.title,
+                "words": each.get_kind_display(),
+                "ready": each.status == Material.Status.READY,
+                "text": each.content.get("text", "") if each.kind == Material.Kind.TEXT else None,
+                "shown": None if each.kind == Material.Kind.TEXT else attachment_of(each),
+            }
+            for each in found.values()
+        ]
+
     def _written(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         segment = cleaned["segment"]
         written = {name: cleaned[name] for name in ("name", "content", "attachments", "send_at")}
+        written["kind"] = cleaned["kind"]
+        if cleaned["kind"] == Campaign.Kind.GROUPS:
+            nobody: dict[str, Any] = {"segment_id": None, "external_userids": None, "senders": []}
+            policy = Campaign.SenderPolicy.LAST_CHAT
+            return written | nobody | {"chat_ids": cleaned["chat_ids"], "sender_policy": policy}
+        written["chat_ids"] = None
         written["sender_policy"] = cleaned["sender_policy"]
         written["senders"] = [staff.userid for staff in cleaned["senders"]]
         # A campaign a brand made with a list of customers keeps its list until a segment is chosen.

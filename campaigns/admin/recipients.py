@@ -25,7 +25,7 @@ from scrm.common.admin import (
     display,
 )
 from scrm.common.admin_filters import WordFilter
-from scrm.common.badges import UNKNOWN, status_badge
+from scrm.common.badges import UNKNOWN, badge
 from scrm.tenancy.models import Scope, Staff
 from scrm.tenancy.scoped_admin import AutocompleteFilter, ScopedModelAdmin, rows_of
 
@@ -86,8 +86,8 @@ class RecipientAdmin(ReadOnlyMixin, ScopedModelAdmin[Recipient]):
     list_display = ("who", "campaign_link", "staff", "state", "why", "settled_at")
     list_display_links = None
     list_filter = (CampaignFilter, FigureFilter, ReasonFilter, SenderFilter)
-    list_select_related = ("customer", "campaign", "staff")
-    search_fields = ("customer__name", "customer__external_userid")
+    list_select_related = ("customer", "chat", "campaign", "staff")
+    search_fields = ("customer__name", "customer__external_userid", "chat__name", "chat__chat_id")
     ordering = ("id",)
     sortable_by = ()
     actions = None
@@ -128,14 +128,16 @@ class RecipientAdmin(ReadOnlyMixin, ScopedModelAdmin[Recipient]):
 
     def title_of(self, request: HttpRequest, object_id: str) -> str:
         recipient = self.get_object(request, object_id)
-        return str(recipient.customer) if recipient else ""
+        return str(recipient.subject) if recipient else ""
 
-    @display(_("customer"))
+    @display(_("customer or chat"))
     def who(self, recipient: Recipient) -> SafeString:
-        customer = recipient.customer
-        link = reverse("admin:customers_customer_change", args=[customer.pk])
+        subject = recipient.subject
+        link = reverse(
+            f"admin:{subject._meta.app_label}_{subject._meta.model_name}_change", args=[subject.pk]
+        )
         return format_html(
-            '<a href="{}">{}</a>', link, person(str(customer), seed=customer.external_userid)
+            '<a href="{}">{}</a>', link, person(str(subject), seed=_platform_id(recipient))
         )
 
     @display(_("campaign"))
@@ -145,11 +147,16 @@ class RecipientAdmin(ReadOnlyMixin, ScopedModelAdmin[Recipient]):
 
     @display(_("status"))
     def state(self, recipient: Recipient) -> SafeString:
-        return status_badge(recipient, RECIPIENT_TONES)
+        return badge(recipient.state_words, RECIPIENT_TONES[recipient.status])
 
     @display(_("reason"))
     def why(self, recipient: Recipient) -> str:
         return str(reason_words(recipient.reason)) if recipient.reason else UNKNOWN
+
+
+def _platform_id(recipient: Recipient) -> str:
+    customer, chat = recipient.customer, recipient.chat
+    return customer.external_userid if customer else chat.chat_id if chat else ""
 
 
 class _Echo:
@@ -163,16 +170,16 @@ def _lines(rows: QuerySet[Recipient]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     # Excel takes a file without this mark for the local eight-bit code page.
     yield "\ufeff"
-    yield writer.writerow([_t("external id"), _t("customer"), _t("staff member"), _t("status"), _t("reason"), _t("settled")])  # fmt: skip
-    chosen = rows.select_related("customer", "staff").order_by("id")
+    yield writer.writerow([_t("platform id"), _t("customer or chat"), _t("staff member"), _t("status"), _t("reason"), _t("settled")])  # fmt: skip
+    chosen = rows.select_related("customer", "chat", "staff").order_by("id")
     for each in chosen.iterator(chunk_size=_CHUNK):
         settled = timezone.localtime(each.settled_at) if each.settled_at else None
         yield writer.writerow(
             [
-                each.customer.external_userid,
-                _harmless(str(each.customer)),
+                _platform_id(each),
+                _harmless(str(each.subject)),
                 _harmless(str(each.staff or "")),
-                each.get_status_display(),
+                each.state_words,
                 reason_words(each.reason) if each.reason else "",
                 settled.strftime("%Y-%m-%d %H:%M") if settled else "",
             ]

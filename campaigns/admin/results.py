@@ -6,17 +6,28 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import Case, IntegerField, Value, When
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from campaigns.actions.reminding import REMINDERS_PER_DAY, reminders_left
 from campaigns.actions.results import FIGURES, results_by_staff, results_of
-from campaigns.admin.words import LOSSES, STATUS_TONES, STEP_NOTES, STEPS, TASK_TONES
+from campaigns.admin.words import (
+    CHAT_LOSSES,
+    CHAT_STEP_NOTES,
+    LOSSES,
+    RECIPIENT_TONES,
+    STATUS_TONES,
+    STEP_NOTES,
+    STEPS,
+    TASK_TONES,
+)
 from campaigns.models import Campaign, Recipient, Task
-from scrm.common.badges import status_badge
+from scrm.common.badges import badge, status_badge
 from scrm.tenancy.models import Scope, Staff
 
 _MOST_STAFF = 200
+_MOST_CHATS = 200
 _LEVEL = 62
 
 
@@ -66,6 +77,13 @@ class Row:
 
 
 @dataclass(frozen=True)
+class ChatRow:
+    recipient: Recipient
+    badge: SafeString
+    why: Any
+
+
+@dataclass(frozen=True)
 class Picture:
     campaign: Campaign
     badge: SafeString
@@ -73,6 +91,9 @@ class Picture:
     losses: list[Loss]
     excluded: list[Loss]
     rows: list[Row]
+    # Of a campaign to chats.
+    chats: list[ChatRow]
+    chats_link: str
     staff: int
     staff_confirmed: int
     planned: int | None
@@ -102,6 +123,8 @@ def picture_of(campaign: Campaign, *, scope: Scope, now: datetime) -> Picture:
         losses=list(_losses(campaign, figures)),
         excluded=list(_excluded(campaign, figures["excluded"])),
         rows=_rows(campaign, all_tasks)[:_MOST_STAFF],
+        chats=_chats(campaign, scope if is_partial else None),
+        chats_link=recipients_link(campaign),
         staff=len({task.staff_id for task in all_tasks}),
         staff_confirmed=len(_confirmed_staff(all_tasks)),
         planned=figures["planned"],
@@ -140,7 +163,7 @@ def _steps(campaign: Campaign, figures: dict[str, Any]) -> list[Step]:
         Step(
             word=word,
             name=name,
-            note=STEP_NOTES[word],
+            note=(CHAT_STEP_NOTES if campaign.is_to_chats else STEP_NOTES)[word],
             count=figures[word],
             link=recipients_link(campaign, figure=word),
             height=heights[place],
@@ -152,7 +175,8 @@ def _steps(campaign: Campaign, figures: dict[str, Any]) -> list[Step]:
 
 
 def _losses(campaign: Campaign, figures: dict[str, Any]) -> Iterator[Loss]:
-    for word, (name, tone) in LOSSES.items():
+    losses = CHAT_LOSSES if campaign.is_to_chats else LOSSES
+    for word, (name, tone) in losses.items():
         if count := figures[word]:
             yield Loss(name, tone, count, recipients_link(campaign, figure=word))
 
@@ -165,6 +189,31 @@ def _excluded(campaign: Campaign, reasons: dict[str, int]) -> Iterator[Loss]:
 
 def reason_words(reason: str) -> Any:
     return dict(Recipient.Reason.choices).get(reason, reason)
+
+
+# What needs a person first, what went well last.
+_CHATS_FIRST = Case(
+    *(
+        When(status=status, then=Value(place))
+        for place, status in enumerate(("failed", "asked", "excluded", "cancelled", "confirmed"))
+    ),
+    default=Value(9),
+    output_field=IntegerField(),
+)
+
+
+def _chats(campaign: Campaign, scope: Scope | None) -> list[ChatRow]:
+    if not campaign.is_to_chats:
+        return []
+    recipients = campaign.recipients.select_related("chat", "staff")
+    if scope is not None:
+        recipients = recipients.filter(staff__in=Staff.objects.in_scope(scope).values("pk"))
+    return [
+        ChatRow(
+            each, badge(each.state_words, RECIPIENT_TONES[each.status]), reason_words(each.reason)
+        )
+        for each in recipients.order_by(_CHATS_FIRST, "pk")[:_MOST_CHATS]
+    ]
 
 
 def _rows(campaign: Campaign, tasks: list[Task]) -> list[Row]:

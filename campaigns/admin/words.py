@@ -54,6 +54,18 @@ LOSSES: dict[str, tuple[Any, str]] = {
     "failed": (_("refused by the platform when asked"), "scrm-red"),
     "cancelled": (_("cancelled before it was asked"), "scrm-grey"),
 }
+# The same of a campaign to chats, where the words differ.
+CHAT_STEP_NOTES: dict[str, Any] = {
+    **STEP_NOTES,
+    "planned": _("chats the message is meant for"),
+    "asked": _("the chat's owner was asked to send it"),
+    "confirmed": _("the chat's owner confirmed sending"),
+}
+CHAT_LOSSES: dict[str, tuple[Any, str]] = {
+    **LOSSES,
+    "unsent": (_("asked, not sent to the chat"), "scrm-amber"),
+    "quota": (_("chat's quota of mass messages used up"), "scrm-amber"),
+}
 FIGURES: dict[str, Any] = {
     **STEPS,
     **{word: name for word, (name, _tone) in LOSSES.items()},

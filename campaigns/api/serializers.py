@@ -3,6 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from campaigns.models import Campaign, Recipient, Task
+from risk.actions.screening import VerdictWord
 from scrm.common.api.bodies import BodySerializer, IdField, MomentField
 
 
@@ -21,6 +22,7 @@ class CampaignListSerializer(serializers.ModelSerializer[Any]):
             "name",
             "kind",
             "segment",
+            "chat_ids",
             "content",
             "attachments",
             "send_at",
@@ -46,7 +48,8 @@ class CampaignSerializer(CampaignListSerializer):
 
 
 class CampaignBody(BodySerializer):
-    """`segment` or `external_userids` says to whom; the platform's limits are checked at once."""
+    """`segment`, `external_userids` or, with `groups`, `chat_ids` says to whom; the platform's
+    limits are checked at once."""
 
     name = serializers.CharField(max_length=128)
     kind = serializers.ChoiceField(choices=Campaign.Kind.choices, required=False)
@@ -54,11 +57,17 @@ class CampaignBody(BodySerializer):
     external_userids = serializers.ListField(
         child=serializers.CharField(max_length=64), required=False, allow_null=True
     )
+    chat_ids = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        required=False,
+        allow_null=True,
+        help_text="With the kind `groups`; each chat's owner is asked.",
+    )
     content = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     attachments = serializers.ListField(
         child=serializers.DictField(),
         required=False,
-        help_text="Up to 9 of {kind: image | link | miniprogram | video | file, …}.",
+        help_text="Up to 9 of {material: id} or {kind: image | link | miniprogram | video | file, …}.",
     )
     send_at = MomentField(
         required=False, allow_null=True, help_text="Left out: as soon as it is submitted."
@@ -69,11 +78,29 @@ class CampaignBody(BodySerializer):
     )
 
 
+class FoundSerializer(serializers.Serializer[Any]):
+    """`start` and `end` count code points of the part of the message that `path` names."""
+
+    path = serializers.CharField()
+    rule = serializers.CharField()
+    category = serializers.CharField()
+    severity = serializers.CharField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    text = serializers.CharField()
+
+
+class ScreeningSerializer(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=[str(word) for word in VerdictWord])
+    hits = FoundSerializer(many=True)
+
+
 class PreflightSerializer(serializers.Serializer[Any]):
     planned = serializers.IntegerField()
     excluded = serializers.DictField(child=serializers.IntegerField())
     senders = serializers.IntegerField()
     warnings = serializers.ListField(child=serializers.CharField())
+    screening = ScreeningSerializer()
 
 
 class RemindedSerializer(serializers.Serializer[Any]):
@@ -95,12 +122,20 @@ class ResultsSerializer(serializers.Serializer[Any]):
 
 
 class RecipientSerializer(serializers.ModelSerializer[Any]):
-    external_userid = serializers.CharField(source="customer.external_userid")
+    """A customer has an `external_userid`, a chat a `chat_id`."""
+
+    external_userid = serializers.CharField(source="customer.external_userid", required=False)
+    chat_id = serializers.CharField(source="chat.chat_id", required=False)
     userid = serializers.CharField(source="staff.userid", default=None, allow_null=True)
 
     class Meta:
         model = Recipient
-        fields = ["external_userid", "userid", "status", "reason", "settled_at"]
+        fields = ["external_userid", "chat_id", "userid", "status", "reason", "settled_at"]
+
+    def to_representation(self, recipient: Recipient) -> dict[str, Any]:
+        shown = dict(super().to_representation(recipient))
+        shown.pop("external_userid" if recipient.customer_id is None else "chat_id", None)
+        return shown
 
 
 class RecipientParameters(BodySerializer):

@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
@@ -21,6 +20,7 @@ from campaigns.actions.drafts import (
 from campaigns.actions.preflight import preflight_campaign
 from campaigns.actions.reminding import remind_campaign
 from campaigns.actions.results import refresh_campaign, results_by_staff, results_of
+from campaigns.actions.screening import BlockedByRisk, raise_stopped_send
 from campaigns.api import serializers
 from campaigns.api.filters import CampaignFilter
 from campaigns.models import Campaign
@@ -54,7 +54,18 @@ class CampaignViewSet(ActingViewSet):
 
     def get_queryset(self) -> QuerySet[Campaign]:
         campaigns: QuerySet[Campaign] = super().get_queryset()
-        return campaigns.defer("external_userids") if self.action == "list" else campaigns
+        if self.action == "list":
+            return campaigns.made_by_people().defer("external_userids")  # type: ignore[attr-defined,no-any-return]
+        return campaigns
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if isinstance(exc, BlockedByRisk):
+            response.data |= exc.screened.as_dict()
+            if not self.is_dry_run:
+                # The refusal has undone everything else: that it was tried is kept here.
+                raise_stopped_send(exc.screened, campaign=self.get_object(), now=self.now)
+        return response
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         if self.action == "list":
@@ -143,14 +154,14 @@ class CampaignViewSet(ActingViewSet):
     @extend_schema(responses=serializers.ResultsSerializer)
     @action(detail=True)
     def results(self, request: Request, **__: Any) -> Response:
-        """What became of it so far, by reason; figures count customers."""
+        """What became of it so far, by reason; figures count customers, or chats."""
         return Response(results_of(self.get_object()))
 
     @extend_schema(responses=serializers.RecipientSerializer(many=True))
     @action(detail=True, serializer_class=serializers.RecipientSerializer)
     def recipients(self, request: Request, **__: Any) -> Response:
-        """The customers behind the figures, each with how far the message came."""
-        recipients = self.get_object().recipients.select_related("customer", "staff")
+        """The customers or chats behind the figures, each with how far the message came."""
+        recipients = self.get_object().recipients.select_related("customer", "chat", "staff")
         if word := self.read_parameters().get("status"):
             recipients = recipients.counted_as(word)
         return self.answer_page(recipients)
@@ -167,7 +178,7 @@ class CampaignViewSet(ActingViewSet):
 
     def _trace(self, campaign: Campaign) -> Response:
         fresh = self.get_queryset().get(pk=campaign.pk)
-        return Response(asdict(preflight_campaign(fresh, now=self.now)))
+        return Response(preflight_campaign(fresh, now=self.now).as_dict())
 
 
 def _in_words_of_drafts(body: dict[str, Any]) -> dict[str, Any]:

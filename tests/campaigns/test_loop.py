@@ -68,8 +68,10 @@ def test_every_figure_equals_the_platforms(
     recipients = list(asked.select_related("customer", "staff").order_by("pk"))
     for recipient in recipients[:3]:
         assert recipient.staff
+        assert recipient.customer
         sandbox.people.customer_deletes(recipient.customer.external_userid, recipient.staff.userid)
     for recipient in recipients[3:5]:
+        assert recipient.customer
         sandbox.people.use_up_quota(recipient.customer.external_userid)
     for task in campaign.tasks.exclude(pk=forgetful.pk).select_related("staff"):
         sandbox.people.confirm(task.msgid, task.staff.userid)
@@ -92,6 +94,7 @@ def test_a_lost_friend_is_no_longer_followed(
     asked = campaign.recipients.counted_as("asked").select_related("customer", "staff")
     recipient = asked.order_by("pk")[0]
     assert recipient.staff
+    assert recipient.customer
     assert recipient.task
     # No receiver is configured: the callback that would have told us is lost.
     sandbox.people.customer_deletes(recipient.customer.external_userid, recipient.staff.userid)
@@ -364,6 +367,7 @@ def test_who_was_added_again_after_the_message_is_a_friend(
     asked = campaign.recipients.counted_as("asked").select_related("customer", "staff", "task")
     recipient = asked.order_by("pk")[0]
     assert recipient.staff
+    assert recipient.customer
     assert recipient.task
     external_userid, userid = recipient.customer.external_userid, recipient.staff.userid
     sandbox.people.customer_deletes(external_userid, userid)

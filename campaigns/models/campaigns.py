@@ -6,9 +6,11 @@ from typing import Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer, Segment
+from groups.models import GroupChat
 from scrm.channels.models import Operation
 from scrm.common.models import CorpModel, CorpQuerySet
 from scrm.tenancy.models import Corp, Scope, Staff
@@ -23,6 +25,10 @@ class CampaignQuerySet(CorpQuerySet["Campaign"]):
         staff = Staff.objects.in_departments(scope.department_ids).values("pk")
         asked = Task.objects.filter(campaign=OuterRef("pk"), staff__in=staff)
         return self.filter(Q(corp_id__in=scope.corp_ids) | Exists(asked))
+
+    def made_by_people(self) -> Self:
+        """Without those that SOPs make for their messages."""
+        return self.filter(sop_step__isnull=True)
 
     def to_plan(self, now: datetime) -> Self:
         """Scheduled campaigns whose time has come, and half-planned ones without a worker."""
@@ -64,6 +70,14 @@ class Campaign(CorpModel):
     )
     content = models.TextField(_("text"), blank=True)
     attachments = models.JSONField(_("attachments"), default=list, blank=True)
+    # With the kind `groups`: which chats.
+    chat_ids = ArrayField(
+        models.CharField(max_length=64), verbose_name=_("chat ids"), null=True, blank=True
+    )
+    # The step of a SOP that this campaign speaks for; empty for campaigns that people make.
+    sop_step = models.ForeignKey(
+        "campaigns.Step", on_delete=models.CASCADE, null=True, related_name="campaigns"
+    )
     send_at = models.DateTimeField(
         _("send at"), null=True, blank=True, help_text=_("Empty: as soon as it is submitted.")
     )
@@ -104,6 +118,10 @@ class Campaign(CorpModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_to_chats(self) -> bool:
+        return self.kind == Campaign.Kind.GROUPS
 
 
 class TaskQuerySet(CorpQuerySet["Task"]):
@@ -189,9 +207,14 @@ class RecipientQuerySet(CorpQuerySet["Recipient"]):
         """
         return self.filter(status__in=Recipient.COUNTED_AS[word])
 
+    def waiting(self) -> Self:
+        """Asked, and nobody can say yet how it ends."""
+        waiting = (Recipient.Status.ASKED, Recipient.Status.CONFIRMED)
+        return self.filter(status__in=waiting, settled_at__isnull=True)
+
 
 class Recipient(CorpModel):
-    """One customer of one campaign, and how far the message came."""
+    """One customer, or one chat, of one campaign, and how far the message came."""
 
     class Status(models.TextChoices):
         EXCLUDED = "excluded", _("excluded")
@@ -205,13 +228,18 @@ class Recipient(CorpModel):
         CANCELLED = "cancelled", _("cancelled before it was asked")
 
     class Reason(models.TextChoices):
-        """Why somebody of the audience is not planned, or was refused when asked."""
+        """Why somebody of the audience is not planned, was refused, or was not sent to."""
 
         NO_LIVE_FOLLOW = "no_live_follow", _("nobody follows them any more")
         BLOCKED = "blocked", _("marked never to be written to")
         SENDER_INACTIVE = "sender_inactive", _("the sender is not active")
-        NOT_FOLLOWED_BY_SENDER = "not_followed_by_sender", _("none of the named staff follows them")
-        REFUSED = "refused", _("the platform refused this customer")
+        SENDER_LEAVING = "sender_leaving", _("the sender is leaving")
+        IN_HANDOVER = "in_handover", _("being handed over")
+        NOT_FOLLOWED_BY_SENDER = "not_followed_by_sender", _("the sender does not follow them")
+        CHAT_DISMISSED = "chat_dismissed", _("the chat was dismissed")
+        NO_OWNER = "no_owner", _("the chat has no owner")
+        NOT_LISTED = "not_listed", _("the owner confirmed, but did not send it to this chat")
+        REFUSED = "refused", _("the platform refused this recipient")
         REQUEST_REFUSED = "request_refused", _("the platform refused the whole request")
 
     CONFIRMED_STEPS = ("confirmed", "delivered", "not_friend", "quota")
@@ -235,7 +263,10 @@ class Recipient(CorpModel):
     campaign = models.ForeignKey(
         Campaign, on_delete=models.CASCADE, related_name="recipients", db_index=False
     )
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+")
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, null=True, related_name="+")
+    chat = models.ForeignKey(
+        GroupChat, on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
     staff = models.ForeignKey(
         Staff, on_delete=models.RESTRICT, null=True, related_name="+", db_index=False
     )
@@ -254,16 +285,43 @@ class Recipient(CorpModel):
         constraints = [
             models.UniqueConstraint(
                 fields=["campaign", "customer"], name="recipient_once_per_campaign"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "chat"],
+                name="recipient_chat_once_per_campaign",
+                condition=Q(chat__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="recipient_is_customer_or_chat",
+                condition=Q(customer__isnull=False) ^ Q(chat__isnull=False),
+            ),
         ]
         indexes = [
             models.Index(fields=["campaign", "status", "id"], name="recipient_by_status"),
             # The result of one task is applied to its recipients.
             models.Index(fields=["task", "customer"], name="recipient_by_task"),
+            # What was said in one chat.
+            models.Index(
+                fields=["chat", "-id"], name="recipient_by_chat", condition=Q(chat__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.campaign_id} → {self.customer_id}: {self.status}"
+        return f"{self.campaign_id} → {self.customer_id or self.chat_id}: {self.status}"
+
+    @property
+    def subject(self) -> Customer | GroupChat:
+        """Whom it is about: the one of the two that it has."""
+        subject = self.customer or self.chat
+        assert subject is not None  # noqa: S101 — a constraint says so
+        return subject
+
+    @property
+    def state_words(self) -> str:
+        """The status in words; a chat that can be sent to no more is not waiting for anybody."""
+        if self.status == Recipient.Status.ASKED and self.settled_at is not None:
+            return gettext("not sent")
+        return self.get_status_display()
 
 
 class Reminder(CorpModel):

@@ -1,0 +1,1 @@
+"""SOPs: written and checked, entered, carried out step by step, and ended."""

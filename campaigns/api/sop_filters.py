@@ -1,0 +1,8 @@
+from django_filters import rest_framework as filters
+
+from campaigns.models import Sop
+
+
+class SopFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(choices=Sop.Status.choices)
+    name = filters.CharFilter()

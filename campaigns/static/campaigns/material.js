@@ -1,0 +1,28 @@
+// The content of a material: the fields of its kind, kept as one object in a hidden field.
+window.material = (config) => ({
+  ...config, // kind, content, limit, fields, problems
+
+  init() {
+    this.$watch("kind", () => this.write());
+    this.write();
+  },
+
+  get bytes() {
+    return new TextEncoder().encode(this.content.text ?? "").length;
+  },
+
+  get fieldsNow() {
+    return this.fields[this.kind] ?? [];
+  },
+
+  // Only what belongs to the kind: fields of another one that were filled in before are dropped.
+  write() {
+    const names = this.kind === "text" ? ["text"] : this.fieldsNow.map(({ name }) => name);
+    const said = names.filter((name) => this.content[name]).map((name) => [name, this.content[name]]);
+    this.$refs.content.value = JSON.stringify(Object.fromEntries(said));
+  },
+
+  problemAt(name) {
+    return this.problems.find(({ path }) => path === `/content/${name}`)?.message ?? "";
+  },
+});
