@@ -4,48 +4,35 @@ from typing import Any
 
 from django.db.models import Count
 
-from campaigns.actions.results import results_of
-from campaigns.models import Campaign
 from customers.models import Customer, Follow, Tag
-from groups.models import GroupChat
 from scrm.channels.models import InboundEvent
-from scrm.sandbox.remote import SandboxRemote
+from scrm.demo.story import Story
 from scrm.tenancy.models import Corp, Staff
 
-CAMPAIGN_FIGURES = (
-    "planned", "asked", "confirmed", "delivered", "not_friend", "quota", "unsent", "failed",
-)  # fmt: skip
+WHOLE = ("staff", "customers", "follows", "tags")
 
 
-def our_figures(corp: Corp, campaign: Campaign) -> dict[str, Any]:
+def our_figures(story: Story) -> dict[str, Any]:
     """What the product says, read from its tables at this moment."""
-    results = results_of(campaign)
+    corp = story.scene.corp
     return {
         "staff": Staff.objects.for_corp(corp).employed().count(),
         "customers": Customer.objects.for_corp(corp).live().count(),
         "follows": Follow.objects.for_corp(corp).live().count(),
         "tags": Tag.objects.for_corp(corp).current().filter(kind="wecom").count(),
-        "groups": GroupChat.objects.for_corp(corp).existing().count(),
-        "campaign": {word: results[word] for word in CAMPAIGN_FIGURES},
+        **{chapter.name: chapter.ours(story.scene) for chapter in story.chapters},
         "callbacks": _our_callbacks(corp),
     }
 
 
-def true_figures(sandbox: SandboxRemote, campaign: Campaign) -> dict[str, Any]:
+def true_figures(story: Story) -> dict[str, Any]:
     """What the platform's own ledger says happened."""
-    summary = sandbox.summary()
-    msgids = list(campaign.tasks.asked().values_list("msgid", flat=True))
-    sent = sandbox.campaign(msgids)
+    summary = story.scene.sandbox.summary()
+    emitted = summary["callbacks"]["emitted"]
     return {
-        **{key: summary[key] for key in ("staff", "customers", "follows", "tags", "groups")},
-        # Whom we meant to reach is whom the platform was given: taken and refused together.
-        "campaign": {"planned": sent["asked"] + sent["failed"]}
-        | {word: sent[word] for word in CAMPAIGN_FIGURES[1:]},
-        "callbacks": {
-            "received": summary["callbacks"]["emitted"],
-            "handled": summary["callbacks"]["emitted"],
-            "failed": 0,
-        },
+        **{key: summary[key] for key in WHOLE},
+        **{chapter.name: chapter.truth(story.scene) for chapter in story.chapters},
+        "callbacks": {"received": emitted, "handled": emitted, "failed": 0},
         "asked_more_than_once": len(summary["asked_more_than_once"]),
     }
 
@@ -53,9 +40,9 @@ def true_figures(sandbox: SandboxRemote, campaign: Campaign) -> dict[str, Any]:
 def disagreements(ours: dict[str, Any], truth: dict[str, Any]) -> list[str]:
     """One sentence for each figure in which the two sides differ."""
     found = [
-        f"{name}: {_flat(ours)[name]} here, {value} on the platform"
-        for name, value in _flat(truth).items()
-        if name != "asked_more_than_once" and _flat(ours)[name] != value
+        f"{name}: {flat(ours)[name]} here, {value} on the platform"
+        for name, value in flat(truth).items()
+        if name != "asked_more_than_once" and flat(ours)[name] != value
     ]
     if repeated := truth["asked_more_than_once"]:
         found.append(f"{repeated} customers were asked more than once")
@@ -72,11 +59,12 @@ def _our_callbacks(corp: Corp) -> dict[str, int]:
     }
 
 
-def _flat(figures: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(figures: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The same figures without levels: `campaign.asked`."""
+    found: dict[str, Any] = {}
     for key, value in figures.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            found[f"{prefix}{key}"] = value
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -16,8 +17,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from scrm.audit.actions.recording import SYSTEM
+from scrm.channels.actions.archive_keys import add_archive_key
 from scrm.dashboard.actions.connecting import connect_corp
-from scrm.demo.story import StoryStuck
+from scrm.demo.chapters.resignation import DAYS
+from scrm.demo.scene import StoryStuck
 from scrm.processes import Supervisor
 from scrm.sandbox.remote import SandboxRemote
 from scrm.tenancy.actions.corps import CorpSettings
@@ -69,6 +72,8 @@ def set_stage(population: Population, *, port: int, tell: Callable[[str], None])
 @contextmanager
 def _sandbox_process(population: Population) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "sandbox", "--json"]
+    # The platform takes a day to hand a customer over; the story begins early enough for that.
+    command += ["--days-ago", str(DAYS + 0.1)]
     for name, value in {"port": free_port(), **vars(population)}.items():
         command += [f"--{name}", str(value)]
     # S603: our own interpreter and our own manage.py.
@@ -81,15 +86,15 @@ def _sandbox_process(population: Population) -> Iterator[subprocess.Popen[str]]:
             process.terminate()
 
 
-def _described(process: subprocess.Popen[str]) -> dict[str, str]:
+def _described(process: subprocess.Popen[str]) -> dict[str, Any]:
     line = process.stdout.readline() if process.stdout else ""
     if not line:
         raise StoryStuck("The sandbox did not start; run `manage.py sandbox` to see why.")
-    described: dict[str, str] = json.loads(line)
+    described: dict[str, Any] = json.loads(line)
     return described
 
 
-def _connect(described: dict[str, str]) -> Corp:
+def _connect(described: dict[str, Any]) -> Corp:
     # The made-up platform begins anew with every run; so does its corp here.
     Corp.objects.filter(corp_id=described["corp_id"]).delete()
     typed = CorpSettings(
@@ -97,11 +102,16 @@ def _connect(described: dict[str, str]) -> Corp:
         name=BRAND,
         secret=described["secret"],
         agent_id=str(described["agent_id"]),
+        archive_secret=described["archive_secret"],
         callback_token=described["callback_token"],
         callback_aes_key=described["callback_aes_key"],
         base_url=described["base_url"],
     )
-    return connect_corp(typed, actor=SYSTEM, now=timezone.now())
+    now = timezone.now()
+    corp = connect_corp(typed, actor=SYSTEM, now=now)
+    for version, private_key in described["archive_keys"].items():
+        add_archive_key(corp, version=int(version), private_key=private_key, actor=SYSTEM, now=now)
+    return corp
 
 
 def _make_operator() -> str:

@@ -10,11 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from campaigns.models import Campaign
 from scrm.common.errors import DomainError
-from scrm.demo.figures import disagreements, our_figures, true_figures
+from scrm.demo.figures import disagreements, flat, our_figures, true_figures
+from scrm.demo.scene import Scene, StoryStuck
 from scrm.demo.stage import USERNAME, Population, Stage, set_stage
-from scrm.demo.story import Story, StoryStuck
+from scrm.demo.story import Story
 from scrm.processes import SupervisorError
 
 
@@ -38,11 +38,12 @@ class Command(BaseCommand):
             with set_stage(population, port=port, tell=self.tell) as stage:
                 if not options["once"]:
                     self._announce(stage)
-                campaign = Story(stage.corp, stage.sandbox, self.tell).play()
-                figures = self._check(stage, campaign)
+                story = Story(Scene(stage.corp, stage.sandbox, self.tell))
+                story.play()
+                figures = self._check(story)
                 if not options["once"]:
                     self._report(figures, as_json=options["json"])
-                    self._serve(stage, campaign)
+                    self._serve(stage, story)
         except (StoryStuck, SupervisorError, DomainError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -57,9 +58,8 @@ class Command(BaseCommand):
         elapsed = time.monotonic() - self.started
         self.stderr.write(f"[{elapsed:5.1f} s] {line}")
 
-    def _check(self, stage: Stage, campaign: Campaign) -> dict[str, Any]:
-        ours = our_figures(stage.corp, campaign)
-        truth = true_figures(stage.sandbox, campaign)
+    def _check(self, story: Story) -> dict[str, Any]:
+        ours, truth = our_figures(story), true_figures(story)
         differences = disagreements(ours, truth)
         for line in differences:
             self.tell(f"DISAGREES — {line}")
@@ -70,8 +70,11 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(figures, ensure_ascii=False))
             return
-        for name, value in figures["campaign"].items():
-            self.tell(f"  {name:<12}{value:>6}   platform: {figures['sandbox']['campaign'][name]}")
+        for chapter in ("campaign", "sop", "handover", "risk", "groups"):
+            self.tell(f"{chapter:<20}   here  platform")
+            for name, value in flat(figures[chapter]).items():
+                true = flat(figures["sandbox"][chapter])[name]
+                self.tell(f"  {name:<18}{value:>7}{true:>10}")
         verdict = "every figure equals the platform's" if figures["ok"] else "figures disagree"
         self.tell(verdict)
 
@@ -84,8 +87,8 @@ class Command(BaseCommand):
         )
         self.stdout.flush()
 
-    def _serve(self, stage: Stage, campaign: Campaign) -> None:
-        page = reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+    def _serve(self, stage: Stage, story: Story) -> None:
+        page = reverse("admin:campaigns_campaign_change", args=[story.campaign.pk])
         result = f"{stage.supervisor.url}{page}"
         self.stdout.write(f"\n  Result    {result}\n\n  Ctrl-C stops everything.\n")
         self.stdout.flush()
