@@ -43,10 +43,12 @@ def run(
     name: str,
     prepare: Callable[[int], Case],
     ratios: Callable[[float, float, float | None], dict[str, float]],
+    *,
+    size: int = 100_000,
 ) -> None:
     """Parse the command line, prepare the data, play the rounds and print the line."""
     parser = argparse.ArgumentParser(description=f"Benchmark {name}.")
-    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--customers", "--size", dest="customers", type=int, default=size)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     options = parser.parse_args()

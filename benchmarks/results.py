@@ -31,7 +31,7 @@ def prepare(customers: int) -> Case:
         ]
         for task in tasks
     }
-    everything = [(each.external_userid, each.status) for rows in said.values() for each in rows]
+    everything = [(each.recipient_id, each.status) for rows in said.values() for each in rows]
     reached = {1: "delivered", 2: "not_friend", 3: "quota"}
 
     def reset() -> None:
