@@ -9,6 +9,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("scrm.tenancy.api.urls")),
     path("", include("scrm.jobs.api.urls")),
     path("", include("scrm.channels.api.urls")),
+    path("", include("risk.api.urls")),
     path("", include("customers.api.urls")),
     path("", include("groups.api.urls")),
     path("", include("campaigns.api.urls")),

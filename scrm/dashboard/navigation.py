@@ -37,10 +37,43 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             Item(_("Tags"), "sell", "customers.tag"),
             Item(_("Tag groups"), "style", "customers.taggroup"),
             Item(_("Stages"), "timeline", "customers.stage"),
+            Item(_("Stage rules"), "rule", "customers.stagerule"),
+            Item(_("Channel rules"), "qr_code_2", "customers.channelrule"),
         ),
     ),
-    (_("Groups"), (Item(_("Group chats"), "forum", "groups.groupchat"),)),
-    (_("Reach"), (Item(_("Campaigns"), "campaign", "campaigns.campaign"),)),
+    (
+        _("Groups"),
+        (
+            Item(_("Group chats"), "forum", "groups.groupchat"),
+            Item(_("Join codes"), "qr_code_scanner", "groups.joincode"),
+            Item(_("Group tags"), "label", "groups.grouptag"),
+        ),
+    ),
+    (
+        _("Reach"),
+        (
+            Item(_("Campaigns"), "campaign", "campaigns.campaign"),
+            Item(_("SOPs"), "route", "campaigns.sop"),
+            Item(_("Materials"), "perm_media", "campaigns.material"),
+        ),
+    ),
+    (
+        _("Risk"),
+        (
+            Item(_("Incidents"), "report", "risk.incident"),
+            Item(_("Lexicons"), "menu_book", "risk.lexicon"),
+            Item(_("Risk rules"), "gavel", "risk.riskrule"),
+            Item(_("Archived messages"), "chat", "risk.archivedmessage"),
+            Item(_("Agreements to archiving"), "handshake", "risk.agreement"),
+        ),
+    ),
+    (
+        _("Handover"),
+        (
+            Item(_("Waiting customers"), "person_alert", "customers.waitingcustomer"),
+            Item(_("Handovers"), "swap_horiz", "customers.handoverplan"),
+        ),
+    ),
     (
         _("Organisation"),
         (
@@ -52,6 +85,7 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         _("Connections"),
         (
             Item(_("Corps"), "domain", "tenancy.corp"),
+            Item(_("Message archive"), "inventory_2", "risk.archivecursor"),
             Item(_("API keys"), "key", "tenancy.apikey"),
         ),
     ),

@@ -58,7 +58,7 @@ def set_up_of(scope: Scope) -> SetUp:
             has_callback=any_of(InboundEvent.objects.all()),
             has_sync=any_of(Job.objects.filter(kind="sync", status=Job.Status.SUCCEEDED)),
             has_segment=any_of(Segment.objects.all()),
-            has_campaign=any_of(Campaign.objects.all()),
+            has_campaign=any_of(Campaign.objects.made_by_people()),
         )
         .order_by("pk")
     )
@@ -138,6 +138,7 @@ class Underway:
 def campaigns_underway(scope: Scope) -> list[Underway]:
     campaigns = list(
         Campaign.objects.in_scope(scope)
+        .made_by_people()
         .filter(status__in=_UNDERWAY)
         .select_related("corp")
         .order_by("-id")[:_MOST_CAMPAIGNS]

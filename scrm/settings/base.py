@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "scrm.sandbox",
     "scrm.operations",
     "scrm.demo",
+    "risk",
     "customers",
     "groups",
     "campaigns",
@@ -190,10 +191,19 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "CampaignStatus": "campaigns.models.Campaign.Status",
         "FollowStatus": "customers.models.Follow.Status",
         "GroupChatStatus": "groups.models.GroupChat.Status",
+        "HandoverItemStatus": "customers.models.HandoverItem.Status",
+        "HandoverKind": "customers.models.HandoverKind",
+        "HandoverPlanStatus": "customers.models.HandoverPlan.Status",
         "InboundEventStatus": "scrm.channels.models.InboundEvent.Status",
+        "IncidentKind": "risk.models.Incident.Kind",
+        "IncidentStatus": "risk.models.Incident.Status",
+        "RiskRuleKind": "risk.models.RiskRule.Kind",
+        "JoinCodeStatus": "groups.models.JoinCode.Status",
         "OperationStatus": "scrm.jobs.models.Job.Status",
         "OutboxOperationStatus": "scrm.channels.models.Operation.Status",
         "RecipientStatus": "campaigns.models.Recipient.Status",
+        "MaterialKind": "campaigns.models.Material.Kind",
+        "MaterialStatus": "campaigns.models.Material.Status",
         "StaffStatus": "scrm.tenancy.models.Staff.Status",
         "TagKind": "customers.models.TagKind",
         "TaskStatus": "campaigns.models.Task.Status",
@@ -217,3 +227,4 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
 # A message that staff have not confirmed by then counts as unsent; nobody looks any more.
 CAMPAIGN_OPEN_FOR = timedelta(days=env_int("SCRM_CAMPAIGN_OPEN_DAYS", 7))
 CUSTOMERS_PER_TASK = 10_000  # add_msg_template takes no more in one call [doc 92135]
+CHATS_PER_TASK = 2_000  # nor more chats [doc 92135]

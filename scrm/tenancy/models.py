@@ -115,6 +115,14 @@ class StaffQuerySet(CorpQuerySet["Staff"]):
     def employed(self) -> Self:
         return self.exclude(status=Staff.Status.LEFT)
 
+    def available(self) -> Self:
+        """Who may be given something new: a campaign, a step, a code, somebody's customers."""
+        return self.active().filter(leaving_since__isnull=True)
+
+    def leavers(self) -> Self:
+        """Who has left or is leaving: somebody else is to take over from her."""
+        return self.filter(Q(status=Staff.Status.LEFT) | Q(leaving_since__isnull=False))
+
     def in_departments(self, department_ids: Iterable[int]) -> Self:
         member = Staff.departments.through.objects.filter(
             staff_id=OuterRef("pk"), department_id__in=list(department_ids)
@@ -146,6 +154,8 @@ class Staff(CorpModel):
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.ACTIVE)
     has_customer_contact = models.BooleanField(_("may talk to customers"), default=False)
     departments = models.ManyToManyField(Department, verbose_name=_("departments"), blank=True)
+    # Marked by us, before the platform knows (customers/actions/leaving.py).
+    leaving_since = models.DateTimeField(_("leaving since"), null=True, blank=True)
     left_at = models.DateTimeField(_("left at"), null=True, blank=True)
 
     objects = StaffQuerySet.as_manager()

@@ -64,7 +64,9 @@ class ApiSchema(AutoSchema):
         return str(getattr(self.view, "action", self.method.lower()))
 
     def get_operation_id(self) -> str:
-        resource = self._tokenize_path()[0].replace("-", "_")
+        # Several resources below one word of the path have names of their own.
+        named = getattr(self.view, "resource", "")
+        resource = named or self._tokenize_path()[0].replace("-", "_")
         return f"{resource}_{self._action}"
 
     def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular calls it

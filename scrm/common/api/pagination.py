@@ -86,12 +86,15 @@ class CursorPages(BasePagination):
         try:
             return int(signer.unsign(cursor))
         except BadSignature:
-            message = _("This cursor is none of ours: follow `next` as it was given.")
-            raise _refused("cursor", message) from None
+            raise refused_cursor() from None
 
     def _link(self, request: Request, signer: Signer, last: Model) -> str:
         cursor = signer.sign(str(last.pk))
         return replace_query_param(request.build_absolute_uri(), "cursor", cursor)
+
+
+def refused_cursor() -> ValidationError:
+    return _refused("cursor", _("This cursor is none of ours: follow `next` as it was given."))
 
 
 def _refused(name: str, message: str) -> ValidationError:

@@ -21,11 +21,14 @@ from unfold.widgets import (
     UnfoldAdminPasswordToggleWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from groups.actions.sync import start_sync
+from risk.admin.archive_state import archive_state_of
 from scrm.audit.actions.recording import Actor
+from scrm.channels.actions.archive_keys import add_archive_key
 from scrm.common.admin import (
     DialogForm,
     display,
@@ -158,6 +161,22 @@ def refuse_beside_fields(form: forms.Form, error: DomainError) -> None:
             message.message = _FLAG.sub(label or r"\1", str(message.message))
 
 
+class AddKeyDialog(DialogForm):
+    """The key is write-only: no page shows it again."""
+
+    version = forms.IntegerField(
+        label=capfirst(_("version")),
+        min_value=1,
+        help_text=_("As the console numbers the public key."),
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    private_key = forms.CharField(
+        label=capfirst(_("private key")),
+        help_text=_("RSA, 2048 bits, PEM: -----BEGIN PRIVATE KEY----- and so on."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 6, "autocomplete": "off"}),
+    )
+
+
 class CorpForm(ActionModelForm[Corp]):
     class Meta:
         model = Corp
@@ -186,7 +205,7 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
     fieldsets = (
         (_("Settings"), {"fields": (("name", "time_zone"), ("quota_mode", "approval_threshold"))}),
     )
-    actions_detail = ("sync_now", "check_connection", "open_credentials")
+    actions_detail = ("sync_now", "check_connection", "add_key", "open_credentials")
     change_form_outer_before_template = "admin/tenancy/corp_panel.html"
     sortable_by = ("name",)
 
@@ -297,6 +316,23 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
         check_connection(corp)
         self.message_user(request, _t("The platform accepts the stored secrets."))
 
+    @object_action(
+        _("Add archive key"),
+        explanation=_("The private half of the key pair whose public half the message archive was given. Keep the keys of earlier versions: messages name theirs."),
+        permission="change",
+        form_class=AddKeyDialog,
+        icon="vpn_key",
+    )  # fmt: skip
+    def add_key(self, request: HttpRequest, corp: Corp, form: DialogForm) -> None:
+        add_archive_key(
+            corp,
+            version=form.cleaned_data["version"],
+            private_key=form.cleaned_data["private_key"],
+            actor=Actor.of_user(request.user),
+            now=timezone.now(),
+        )
+        self.message_user(request, _t("The key is kept; what waited for it is read again."))
+
     @object_link(_("Secrets and address"), permission="change", icon="key")
     def open_credentials(self, request: HttpRequest, corp: Corp) -> str:
         return reverse("admin:tenancy_corp_credentials", args=[corp.pk])
@@ -331,6 +367,7 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
             "corp": corp,
             "callback_url": request.build_absolute_uri(callback_path(corp)),
             "sync": sync_state_of(corp),
+            "archive": archive_state_of(corp, now=timezone.now()),
         }
 
     def _corp_or_404(self, request: HttpRequest, pk: int) -> Corp:
