@@ -18,7 +18,7 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[1]
 PO = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
-OURS = ("scrm", "customers", "groups", "campaigns")
+OURS = ("scrm", "risk", "customers", "groups", "campaigns")
 # The theme brings no Chinese of its own.
 THEME = Path(unfold.__file__).parent
 THEME_PARTS = ("filters", "import_export")

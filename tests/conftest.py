@@ -65,3 +65,13 @@ def synced_brand(brand: Corp) -> Corp:
     run_due_jobs(clock=lambda: NOW)
     assert Job.objects.get(kind="sync").status == Job.Status.SUCCEEDED
     return brand
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Figures that a test has worked out (`record_property("figures", line)`), seen in every run."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [line for each in reports for name, line in each.user_properties if name == "figures"]
+    if lines:
+        terminalreporter.section("figures")
+    for line in lines:
+        terminalreporter.write_line(str(line))

@@ -5,18 +5,24 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Enrolment, Material, Sop, Step, StepRun
 from customers.models import (
     Customer,
     CustomerTagSet,
     Follow,
+    HandoverItem,
+    HandoverPlan,
     Segment,
     Stage,
     Tag,
     TagAssignment,
     TagGroup,
 )
-from groups.models import GroupChat
+from groups.models import GroupChat, GroupTag, JoinCode
+from risk.actions.lexicons import LexiconDraft, create_lexicon
+from risk.actions.rules import RuleDraft, create_rule
+from risk.models import ArchivedMessage, Incident, Lexicon, RiskRule
+from scrm.audit.actions.recording import SYSTEM
 from scrm.sandbox.server import SandboxServer
 from scrm.tenancy.actions.api_keys import create_api_key
 from scrm.tenancy.models import Corp, Department, Staff
@@ -147,6 +153,27 @@ def make_group_chat(corp: Corp, *, owner: Staff | None = None, **fields: Any) ->
     return GroupChat.objects.create(corp=corp, owner=owner, **(defaults | fields))
 
 
+def make_group_tag(corp: Corp, name: str = "") -> GroupTag:
+    return GroupTag.objects.create(corp=corp, name=name or f"Group tag {next(_numbers)}")
+
+
+def make_join_code(corp: Corp, *, chats: Iterable[GroupChat] = (), **fields: Any) -> JoinCode:
+    """A code the platform has, with a picture, into `chats`."""
+    number = next(_numbers)
+    defaults = {
+        "name": f"Code {number}",
+        "state": f"g{number:014x}",
+        "config_id": f"config{number}",
+        "status": "active",
+        "picture": b"\x89PNG",
+        "picture_type": "image/png",
+        "created_at": NOW,
+    }
+    code = JoinCode.objects.create(corp=corp, **(defaults | fields))
+    code.chats.set(chats)
+    return code
+
+
 def make_campaign(corp: Corp, **fields: Any) -> Campaign:
     defaults = {
         "name": f"Campaign {next(_numbers)}",
@@ -157,9 +184,113 @@ def make_campaign(corp: Corp, **fields: Any) -> Campaign:
     return Campaign.objects.create(corp=corp, **(defaults | fields))
 
 
+def make_material(corp: Corp, **fields: Any) -> Material:
+    defaults = {
+        "kind": "link",
+        "title": f"Material {next(_numbers)}",
+        "content": {"title": "Sale", "url": "https://brand.example/sale"},
+        "created_by": "user:1",
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Material.objects.create(corp=corp, **(defaults | fields))
+
+
+def make_handover_plan(corp: Corp, *, customers: int = 1, **fields: Any) -> HandoverPlan:
+    """A draft in which a colleague takes customers over from one who has left."""
+    giver = fields.pop("from_staff", None) or make_staff(
+        corp, status="left", left_at=NOW, has_customer_contact=False
+    )
+    taker = make_staff(corp)
+    defaults = {"kind": "resigned", "created_at": NOW}
+    plan = HandoverPlan.objects.create(corp=corp, from_staff=giver, **(defaults | fields))
+    plan.takers.add(taker)
+    for _ in range(customers):
+        HandoverItem.objects.create(
+            corp=corp,
+            plan=plan,
+            customer=make_customer(corp, staff=giver),
+            kind=plan.kind,
+            from_staff=giver,
+            to_staff=taker,
+        )
+    return plan
+
+
+def make_sop(corp: Corp, **fields: Any) -> Sop:
+    """A bare row with one step; SOPs that do something come from tests/campaigns/sops.py."""
+    defaults = {
+        "name": f"SOP {next(_numbers)}",
+        "trigger": {"type": "manual"},
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    sop = Sop.objects.create(corp=corp, **(defaults | fields))
+    action = {"kind": "message", "content": "Hello", "attachments": []}
+    Step.objects.create(sop=sop, position=0, action=action)
+    return sop
+
+
+def make_enrolment(sop: Sop, customer: Customer, **fields: Any) -> Enrolment:
+    """A customer on her way, with a run of each step."""
+    defaults = {"corp": sop.corp, "anchor": NOW, "trigger": "manual", "created_at": NOW}
+    enrolment = Enrolment.objects.create(sop=sop, customer=customer, **(defaults | fields))
+    for step in sop.steps.current():
+        StepRun.objects.create(
+            corp=sop.corp, enrolment=enrolment, step=step, due_at=NOW, look_at=NOW
+        )
+    return enrolment
+
+
+def make_message(corp: Corp, **fields: Any) -> ArchivedMessage:
+    """An archived message of a member of staff to a customer, kept and screened."""
+    number = next(_numbers)
+    defaults = {
+        "seq": number,
+        "msgid": f"m{number}_external",
+        "kind": "text",
+        "sender": "anna",
+        "is_from_staff": True,
+        "receivers": ["wm1"],
+        "conversation": "anna|wm1",
+        "sent_at": NOW + timedelta(seconds=number),
+        "text": "Hello",
+        "text_state": "kept",
+        "pulled_at": NOW,
+        "screened_version": 1,
+    }
+    return ArchivedMessage.objects.create(corp=corp, **(defaults | fields))
+
+
+def make_incident(corp: Corp, **fields: Any) -> Incident:
+    number = next(_numbers)
+    defaults = {
+        "kind": "message",
+        "key": f"message:{number}",
+        "severity": "high",
+        "category": "private business",
+        "happened_at": NOW,
+        "opened_at": NOW,
+    }
+    return Incident.objects.create(corp=corp, **(defaults | fields))
+
+
 def make_api_key(corp: Corp, scopes: str = "*") -> str:
     """The text of a new key, as a brand's developer holds it."""
     _, text = create_api_key(
         "test", corp=corp, scopes=[scope for scope in scopes.split(",") if scope], now=NOW
     )
     return text
+
+
+def make_lexicon(corp: Corp, words: Iterable[str] = ("加微信",), **fields: Any) -> Lexicon:
+    """A lexicon that holds at once, unless `is_draft`."""
+    defaults = {"name": f"Lexicon {next(_numbers)}", "category": "diversion", "severity": "high"}
+    draft = LexiconDraft(words=list(words), **(defaults | fields))
+    return create_lexicon(draft, corp=corp, actor=SYSTEM, now=NOW)
+
+
+def make_risk_rule(corp: Corp, kind: str = "phone", **fields: Any) -> RiskRule:
+    defaults = {"name": f"Rule {next(_numbers)}", "category": "contact", "severity": "medium"}
+    draft = RuleDraft(kind=kind, **(defaults | fields))
+    return create_rule(draft, corp=corp, actor=SYSTEM, now=NOW)

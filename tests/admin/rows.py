@@ -3,8 +3,15 @@
 from django.db.models import Model
 
 from campaigns.models import Campaign, Recipient, Task
-from customers.models import Customer
+from customers.models import (
+    ChannelRule,
+    Customer,
+    HandoverItem,
+    StageRule,
+    WaitingCustomer,
+)
 from groups.models import Membership
+from risk.models import Agreement, ArchiveCursor
 from scrm.audit.models import AuditEntry
 from scrm.channels.models import EndpointPause, InboundEvent, Operation, Refresh
 from scrm.jobs.models import Job
@@ -15,8 +22,18 @@ from tests.factories import (
     make_campaign,
     make_customer,
     make_department,
+    make_enrolment,
     make_group_chat,
+    make_group_tag,
+    make_handover_plan,
+    make_incident,
+    make_join_code,
+    make_lexicon,
+    make_material,
+    make_message,
+    make_risk_rule,
     make_segment,
+    make_sop,
     make_staff,
     make_stage,
     make_tag,
@@ -40,22 +57,47 @@ def rows_of_every_kind(corp: Corp) -> dict[type[Model], Model]:
         corp, name=f"{MARK} campaign", segment=segment, status="asked", planned_at=NOW
     )
     make_api_key(corp)
+    stage = make_stage(corp, f"{MARK.lower()}-stage")
     rows: list[Model] = [
         corp,
         department,
         staff,
         tag,
         tag.group,
-        make_stage(corp, f"{MARK.lower()}-stage"),
+        stage,
+        StageRule.objects.create(corp=corp, stage=stage, rule={"all": []}),
+        ChannelRule.objects.create(corp=corp, name=f"{MARK} rule", state="shop", stage=stage),
         customer,
         chat,
+        make_group_tag(corp, f"{MARK} group tag"),
+        make_join_code(corp, chats=[chat], name=f"{MARK} code"),
         segment,
         campaign,
+        make_lexicon(corp, name=f"{MARK} lexicon"),
+        make_risk_rule(corp, name=f"{MARK} rule"),
+        make_material(corp, title=f"{MARK} material"),
         _recipient(campaign, customer, staff),
+        *_sop(customer),
+        *_handover(corp),
         ApiKey.objects.get(corp=corp),
         *_ledgers(corp),
+        *_archive(corp),
+        make_incident(corp, staff=staff, note=MARK),
     ]
     return {type(row): row for row in rows}
+
+
+def _handover(corp: Corp) -> list[Model]:
+    leaver = make_staff(corp, name=f"{MARK} leaver", status="left", left_at=NOW)
+    plan = make_handover_plan(corp, from_staff=leaver)
+    waiting = WaitingCustomer.objects.get(staff=leaver)
+    return [plan, HandoverItem.objects.get(plan=plan), waiting]
+
+
+def _sop(customer: Customer) -> list[Model]:
+    sop = make_sop(customer.corp, name=f"{MARK} SOP", status="active", activated_at=NOW)
+    enrolment = make_enrolment(sop, customer)
+    return [sop, enrolment, enrolment.runs.get()]
 
 
 def _recipient(campaign: Campaign, customer: Customer, staff: Staff) -> Recipient:
@@ -90,6 +132,14 @@ def _ledgers(corp: Corp) -> list[Model]:
         make_operation(corp),
         EndpointPause.objects.create(corp=corp, kind=MARK, until=NOW, errcode=45009),
         Refresh.objects.create(corp=corp, kind="customer", key=MARK, wished_at=NOW, due_at=NOW),
+    ]
+
+
+def _archive(corp: Corp) -> list[Model]:
+    return [
+        make_message(corp, sender=MARK, text=MARK),
+        Agreement.objects.create(corp=corp, external_userid=f"wm-{MARK}", checked_at=NOW),
+        ArchiveCursor.objects.create(corp=corp, problem=MARK),
     ]
 
 

@@ -11,13 +11,25 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.actions.results import FIGURES, results_of
-from campaigns.models import Campaign, Recipient, Task
+from campaigns.models import Campaign, Recipient, Sop, Step, Task
+from groups.models import GroupTag
+from risk.models import Incident
 from scrm.audit.models import AuditEntry
 from scrm.jobs.models import Job
 from scrm.tenancy.models import Corp, Staff
 from tests.admin.conftest import Enter, speak
 from tests.admin.test_scope import page
-from tests.factories import NOW, make_campaign, make_customer, make_segment, make_staff
+from tests.factories import (
+    NOW,
+    make_campaign,
+    make_corp,
+    make_customer,
+    make_group_chat,
+    make_lexicon,
+    make_material,
+    make_segment,
+    make_staff,
+)
 
 LINK = {"kind": "link", "title": "Sale", "url": "https://example.com"}
 
@@ -342,3 +354,158 @@ def test_the_list_shows_figures_once_they_are_known(lin: Client, asked: Campaign
 
     assert rows[asked.pk].progress["delivered"] == 2
     assert rows[draft.pk].progress is None
+
+
+# --- to chats ---------------------------------------------------------------------------------
+def test_a_draft_to_chats_is_kept_as_it_was_chosen(lin: Client, corp: Corp, alice: Staff) -> None:
+    chats = [make_group_chat(corp, owner=alice) for _ in range(2)]
+    chat_ids = [chat.chat_id for chat in chats]
+    # What was filled in before the kind was changed means nothing.
+    given = form(
+        kind="groups", chat_ids=json.dumps(chat_ids), segment=make_segment(corp).pk,
+        sender_policy="named", senders=[alice.pk],
+    )  # fmt: skip
+
+    lin.post(page(Campaign, "add"), given)
+
+    campaign = Campaign.objects.get()
+    assert (campaign.kind, campaign.chat_ids, campaign.segment) == ("groups", chat_ids, None)
+    answer = lin.get(page(Campaign, "change", campaign.pk))
+    composer = answer.context["adminform"].form.composer()
+    assert [chat["id"] for chat in composer["chosen"]] == chat_ids
+    assert (composer["kindOfCampaign"], answer.status_code) == ("groups", 200)
+
+
+@pytest.mark.parametrize("chat_ids", ["", "[]", '["nothing"]', "{", '{"a": 1}', "[1]"])
+def test_chats_that_cannot_be_meant_are_refused_beside_the_picker(
+    lin: Client, corp: Corp, chat_ids: str
+) -> None:
+    answer = lin.post(page(Campaign, "add"), form(kind="groups", chat_ids=chat_ids))
+
+    assert answer.status_code == 200
+    assert list(answer.context["adminform"].form.errors) == ["chat_ids"]
+    assert not Campaign.objects.exists()
+
+
+def test_the_picker_finds_chats_by_name_owner_and_tag(
+    lin: Client, corp: Corp, alice: Staff, bob: Staff
+) -> None:
+    mothers = make_group_chat(corp, owner=alice, name="Mothers")
+    make_group_chat(corp, owner=bob, name="Fathers")
+    make_group_chat(corp, owner=alice, name="Mothers of old", status="dismissed")
+    make_group_chat(make_corp(), name="Mothers elsewhere")
+    vip = GroupTag.objects.create(corp=corp, name="vip")
+    mothers.tags.add(vip)
+    address = reverse("admin:campaigns_campaign_chats")
+
+    def names(**wanted: Any) -> list[str]:
+        parameters: dict[str, Any] = {"corp": corp.pk, **wanted}
+        told = lin.get(address, parameters).json()
+        assert told["count"] == len(told["chats"])
+        return [chat["name"] for chat in told["chats"]]
+
+    assert names() == ["Fathers", "Mothers"]
+    assert names(q="moth") == names(q="alice") == names(tag=vip.pk) == ["Mothers"]
+    assert names(q="nobody") == names(q="moth", tag="99") == []
+    assert names(all="1") == ["Fathers", "Mothers"]
+
+
+def test_the_picker_shows_nothing_of_another_corp(enter: Enter, corp: Corp) -> None:
+    make_group_chat(corp, name="Mothers")
+    mallory = enter("mallory", corp=make_corp())
+
+    answer = mallory.get(reverse("admin:campaigns_campaign_chats"), {"corp": corp.pk})
+
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_the_result_of_chats_shows_each_and_why(
+    lin: Client, corp: Corp, alice: Staff, language: str
+) -> None:
+    sent, gone = (make_group_chat(corp, owner=alice) for _ in range(2))
+    campaign = make_campaign(
+        corp, kind="groups", chat_ids=[sent.chat_id, gone.chat_id], status="done", planned_at=NOW
+    )
+    rows = {sent: ("delivered", ""), gone: ("asked", "chat_dismissed")}
+    for chat, (status, reason) in rows.items():
+        campaign.recipients.create(
+            corp=corp, chat=chat, staff=alice, status=status, reason=reason, settled_at=NOW
+        )
+
+    answer = speak(lin, language).get(page(Campaign, "change", campaign.pk))
+    search: dict[str, Any] = {"campaign": campaign.pk, "q": gone.name}
+    listed = lin.get(page(Recipient, "changelist"), search)
+    export = lin.get(reverse("admin:campaigns_recipient_file", args=[campaign.pk]))
+
+    picture = answer.context["picture"]
+    assert [row.recipient.chat for row in picture.chats] == [gone, sent]
+    assert sum(loss.count for loss in picture.losses) == 1
+    assert gone.name in answer.content.decode()
+    assert [row.chat for row in listed.context["cl"].result_list] == [gone]
+    text = b"".join(export.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    assert sent.chat_id in text
+
+
+def test_a_copy_leaves_out_chats_that_were_dismissed_since(
+    lin: Client, corp: Corp, alice: Staff
+) -> None:
+    kept = make_group_chat(corp, owner=alice)
+    gone = make_group_chat(corp, owner=alice, status="dismissed")
+    campaign = make_campaign(
+        corp, kind="groups", chat_ids=[gone.chat_id, kept.chat_id], status="done"
+    )
+
+    press(lin, campaign, "copy")
+
+    assert Campaign.objects.exclude(pk=campaign.pk).get().chat_ids == [kept.chat_id]
+
+
+# --- screened, with materials -----------------------------------------------------------------
+def test_a_forbidden_text_is_marked_and_stays_a_draft(
+    lin: Client, corp: Corp, alice: Staff
+) -> None:
+    make_lexicon(corp, ["根治"])
+    make_customer(corp, staff=alice)
+    campaign = make_campaign(corp, segment=make_segment(corp), content="<i>一周根治</i>")
+    address = reverse("admin:campaigns_campaign_preflight", args=[campaign.pk])
+
+    answers = [lin.get(address), lin.get(page(Campaign, "change", campaign.pk)), lin.post(address)]
+
+    for answer in answers:
+        assert "&lt;i&gt;一周<mark>根治</mark>&lt;/i&gt;" in answer.content.decode()
+    campaign.refresh_from_db()
+    assert campaign.status == Campaign.Status.DRAFT
+    assert Incident.objects.get().data["campaign"] == campaign.pk
+
+
+def test_a_draft_with_a_material_shows_what_stands_in_it(
+    lin: Client, corp: Corp, alice: Staff
+) -> None:
+    make_customer(corp, staff=alice)
+    material = make_material(corp, content=LINK | {"title": "Spring sale"})
+    text = make_material(corp, kind="text", content={"text": "Hello again"})
+    attachments = json.dumps([{"material": material.pk}])
+    lin.post(page(Campaign, "add"), form(segment=make_segment(corp).pk, attachments=attachments))
+    campaign = Campaign.objects.get()
+
+    composer = lin.get(page(Campaign, "change", campaign.pk)).context["adminform"].form.composer()
+    checked = lin.get(reverse("admin:campaigns_campaign_preflight", args=[campaign.pk]))
+
+    assert campaign.attachments == [{"material": material.pk}]
+    offered = {each["id"]: each for each in composer["materials"]}
+    assert offered[material.pk]["shown"]["title"] == "Spring sale"
+    assert offered[text.pk]["text"] == "Hello again"
+    assert "Spring sale" in checked.content.decode()
+
+
+def test_campaigns_of_sops_are_listed_apart(lin: Client, corp: Corp) -> None:
+    sop = Sop.objects.create(corp=corp, name="s", trigger={}, created_at=NOW, updated_at=NOW)
+    step = Step.objects.create(sop=sop, position=1, action={"kind": "message"})
+    by_sop, by_people = make_campaign(corp, sop_step=step), make_campaign(corp)
+
+    def listed(**filters: str) -> list[Campaign]:
+        return list(lin.get(page(Campaign, "changelist"), filters).context["cl"].result_list)
+
+    assert (listed(), listed(origin="sops")) == ([by_people], [by_sop])
+    assert lin.get(page(Campaign, "change", by_sop.pk)).status_code == 200

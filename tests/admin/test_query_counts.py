@@ -8,9 +8,10 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.models import Campaign, Recipient
-from customers.models import Customer, Segment, Tag, TagGroup
-from groups.models import GroupChat
+from campaigns.models import Campaign, Enrolment, Material, Recipient, Sop, StepRun
+from customers.models import ChannelRule, Customer, Segment, StageRule, Tag, TagGroup
+from groups.models import GroupChat, GroupTag, JoinCode
+from risk.models import Lexicon, RiskRule
 from scrm.audit.models import AuditEntry
 from scrm.channels.models import InboundEvent, Operation
 from scrm.jobs.models import Job
@@ -23,8 +24,15 @@ from tests.factories import (
     make_campaign,
     make_customer,
     make_department,
+    make_enrolment,
     make_group_chat,
+    make_group_tag,
+    make_join_code,
+    make_lexicon,
+    make_material,
+    make_risk_rule,
     make_segment,
+    make_sop,
     make_staff,
     make_stage,
     make_tag,
@@ -50,6 +58,10 @@ def _recipient(corp: Corp, number: int) -> None:
     campaign.recipients.create(corp=corp, customer=customer, staff=staff, status="asked")
 
 
+def _enrolment(corp: Corp) -> None:
+    make_enrolment(make_sop(corp), make_customer(corp, staff=make_staff(corp)))
+
+
 def _entry(corp: Corp, number: int) -> None:
     AuditEntry.objects.create(
         corp=corp,
@@ -65,16 +77,41 @@ def _job(corp: Corp, number: int) -> None:
     Job.objects.create(corp=corp, kind="sync", subject_id=str(number), created_at=NOW, due_at=NOW)
 
 
+def _channel_rule(corp: Corp, number: int) -> None:
+    stage = make_stage(corp, f"stage{number}")
+    rule = ChannelRule.objects.create(corp=corp, name="Rule", state=f"shop-{number}", stage=stage)
+    rule.tags.set([make_tag(corp), make_tag(corp, deleted_at=NOW)])
+
+
+def _stage_rule(corp: Corp, number: int) -> None:
+    stage = make_stage(corp, f"stage{number}")
+    StageRule.objects.create(corp=corp, stage=stage, rule={"all": []}, order=number)
+
+
 LISTS: dict[type[Model], Make] = {
+    ChannelRule: _channel_rule,
+    StageRule: _stage_rule,
     Customer: _customer,
     Staff: lambda corp, _n: make_staff(corp, departments=[make_department(corp)]),
     Department: lambda corp, _n: make_department(corp, parent=make_department(corp)),
     Tag: lambda corp, _n: make_customer(corp, tags=[make_tag(corp)]),
     TagGroup: lambda corp, number: make_tag(corp).group,
     Segment: lambda corp, _n: make_campaign(corp, segment=make_segment(corp)),
-    GroupChat: lambda corp, _n: make_group_chat(corp, owner=make_staff(corp)),
+    GroupChat: lambda corp, _n: make_group_chat(corp, owner=make_staff(corp)).tags.add(
+        make_group_tag(corp)
+    ),
+    GroupTag: lambda corp, _n: make_group_tag(corp),
+    JoinCode: lambda corp, _n: make_join_code(
+        corp, chats=[make_group_chat(corp, owner=make_staff(corp))]
+    ),
     Campaign: lambda corp, _n: make_campaign(corp, segment=make_segment(corp)),
+    Material: lambda corp, _n: make_material(corp),
+    Lexicon: lambda corp, _n: make_lexicon(corp),
+    RiskRule: lambda corp, _n: make_risk_rule(corp),
     Recipient: _recipient,
+    Sop: lambda corp, _n: _enrolment(corp),
+    Enrolment: lambda corp, _n: _enrolment(corp),
+    StepRun: lambda corp, _n: _enrolment(corp),
     Job: _job,
     AuditEntry: _entry,
     InboundEvent: make_event,

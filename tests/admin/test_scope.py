@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from campaigns.models import Campaign, Recipient, Task
 from customers.models import Customer, Follow, Segment, Tag, TagAssignment
-from groups.models import GroupChat
+from groups.models import GroupChat, GroupTag, JoinCode
 from scrm.tenancy.models import Corp, CorpAccess, Department, Staff
 from tests.admin.conftest import Enter
 from tests.admin.rows import MARK, rows_of_every_kind
@@ -90,6 +90,7 @@ def test_one_s_own_rows_are_there(
         TagAssignment._meta.get_field("tag"),
         Follow._meta.get_field("staff"),
         GroupChat._meta.get_field("owner"),
+        JoinCode._meta.get_field("chats"),
         Recipient._meta.get_field("campaign"),
         Staff._meta.get_field("departments"),
     ],
@@ -135,6 +136,8 @@ def test_a_filter_does_not_name_what_another_corp_has(
         ("campaigns_campaign_preflight", Campaign),
         ("campaigns_campaign_picture", Campaign),
         ("campaigns_recipient_file", Campaign),
+        ("groups_groupchat_tags", GroupChat),
+        ("groups_joincode_picture", JoinCode),
     ],
 )
 def test_our_own_pages_of_another_corp_are_not_found(
@@ -161,6 +164,8 @@ def test_a_rule_cannot_be_counted_in_another_corp(
         (Campaign, "remind"),
         (Segment, "remove"),
         (Tag, "remove"),
+        (GroupTag, "remove"),
+        (JoinCode, "remove"),
     ],
     ids=str,
 )

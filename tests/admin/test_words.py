@@ -20,7 +20,7 @@ RECORDED = re.compile(r"\brecord\(\s*f?\"([a-z_]+\.[a-z_{}]+)\"")
 def recorded_acts() -> set[str]:
     files = [
         file
-        for package in ("scrm", "customers", "groups", "campaigns")
+        for package in ("scrm", "risk", "customers", "groups", "campaigns")
         for file in (ROOT / package).rglob("*.py")
         if "sandbox" not in file.parts
     ]

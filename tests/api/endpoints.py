@@ -1,5 +1,6 @@
 """All endpoints below /api/v1/, found in the URLs: what follows is covered without being listed."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,16 @@ from tests.factories import (
     NOW,
     make_campaign,
     make_customer,
+    make_enrolment,
     make_group_chat,
+    make_handover_plan,
+    make_incident,
+    make_join_code,
+    make_lexicon,
+    make_material,
+    make_risk_rule,
     make_segment,
+    make_sop,
     make_staff,
     make_tag,
 )
@@ -48,7 +57,12 @@ class Endpoint:
         return self.view.scopes.get(self.action, (f"{self.view.area}:{right}",))
 
     def url(self, identifier: object = "") -> str:
-        return self.path.replace("{id}", str(identifier))
+        """With the id of the subject; of one below another, the ids of both as a tuple."""
+        ids = identifier if isinstance(identifier, tuple) else (identifier,)
+        path = self.path
+        for each in (*ids, *["1"] * path.count("{")):
+            path = re.sub(r"\{\w+\}", str(each).replace("\\", ""), path, count=1)
+        return path
 
 
 def endpoints() -> list[Endpoint]:
@@ -76,6 +90,8 @@ def _of(pattern: URLPattern, prefix: str) -> Iterator[Endpoint]:
     if lookup:
         value = getattr(view.cls, "lookup_value_regex", "[^/.]+")
         path = path.replace(f"(?P<{lookup}>{value})", "{id}")
+        # What is below the subject: /plans/{id}/items/{item}/
+        path = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", path)
     for method, action in view.actions.items():
         if method != "head":
             yield Endpoint(method, prefix + path, view.cls, action, lookup)
@@ -107,14 +123,41 @@ SUBJECTS: dict[str, Callable[[Corp], object]] = {
     "tag-groups": lambda corp: make_tag(corp).group_id,
     "tags": lambda corp: make_tag(corp).pk,
     "segments": lambda corp: make_segment(corp).pk,
+    "handover": lambda corp: make_handover_plan(corp).pk,
     "groups": lambda corp: make_group_chat(corp).chat_id,
+    "join-codes": lambda corp: make_join_code(corp).pk,
     "campaigns": lambda corp: make_campaign(corp).pk,
+    "materials": lambda corp: make_material(corp).pk,
+    "risk/incidents": lambda corp: make_incident(corp).pk,
+    "risk/lexicons": lambda corp: make_lexicon(corp).pk,
+    "risk/rules": lambda corp: make_risk_rule(corp).pk,
+    "sops": lambda corp: make_sop(corp).pk,
     "operations": lambda corp: start_job("test", corp=corp, now=NOW).pk,
     "inbox-events": _make_event,
     "outbox-operations": _make_operation,
 }
 
 
+def _make_item(corp: Corp) -> tuple[int, int]:
+    item = make_handover_plan(corp).items.get()
+    return item.plan_id, item.pk
+
+
+def _make_enrolment(corp: Corp) -> tuple[int, int]:
+    enrolment = make_enrolment(make_sop(corp), make_customer(corp, staff=make_staff(corp)))
+    return enrolment.sop_id, enrolment.pk
+
+
+# What is below a subject is made with it: the ids of both.
+BELOW: dict[str, Callable[[Corp], tuple[object, object]]] = {
+    "item": _make_item,
+    "enrolment": _make_enrolment,
+}
+
+
 def make_subject(endpoint: Endpoint, corp: Corp) -> object:
-    resource = endpoint.path.split("/")[3]
-    return SUBJECTS[resource](corp)
+    if below := re.search(r"\{(?!id)(\w+)\}", endpoint.path):
+        return BELOW[below[1]](corp)
+    parts = endpoint.path.split("/")
+    make = SUBJECTS.get("/".join(parts[3:5])) or SUBJECTS[parts[3]]
+    return make(corp)

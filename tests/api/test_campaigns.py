@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from campaigns.models import Campaign, Recipient, Task
+from campaigns.models import Campaign, Recipient, Sop, Step, Task
 from customers.models import Customer
+from risk.models import Incident
 from scrm.jobs.models import Job
 from scrm.tenancy.models import Corp, Staff
 from tests.api.conftest import client_of
@@ -17,6 +18,8 @@ from tests.factories import (
     make_campaign,
     make_corp,
     make_customer,
+    make_group_chat,
+    make_lexicon,
     make_segment,
     make_staff,
 )
@@ -278,7 +281,7 @@ def test_shows_results_and_who_is_behind_them(brand: APIClient, corp: Corp, alic
     everybody = brand.get(f"{URL}{campaign.pk}/recipients/").json()["results"]
     assert len(everybody) == 7
     assert everybody[0] == {
-        "external_userid": Recipient.objects.earliest("id").customer.external_userid,
+        "external_userid": Customer.objects.earliest("id").external_userid,
         "userid": "alice",
         "status": "asked",
         "reason": "",
@@ -336,3 +339,115 @@ def test_send_at_may_be_any_time(brand: APIClient, mei: Customer) -> None:
     soon = (timezone.now() + timedelta(minutes=5)).isoformat()
 
     assert brand.post(URL, body_for(mei, send_at=soon)).status_code == 201
+
+
+# --- to chats ---------------------------------------------------------------------------------
+def test_a_campaign_to_chats_is_drafted_checked_and_submitted(
+    brand: APIClient, corp: Corp, alice: Staff
+) -> None:
+    chats = [make_group_chat(corp, owner=alice), make_group_chat(corp)]
+    body = {
+        "name": "Topic",
+        "kind": "groups",
+        "content": "Hi all",
+        "chat_ids": [chat.chat_id for chat in chats],
+    }
+
+    created = brand.post(URL, body)
+    url = f"{URL}{created.json()['id']}/"
+
+    assert created.status_code == 201, created.content
+    assert created.json()["chat_ids"] == body["chat_ids"]
+    checked = brand.post(f"{url}preflight/").json()
+    assert (checked["planned"], checked["excluded"]) == (1, {"no_owner": 1})
+    assert checked["screening"] == {"verdict": "pass", "hits": []}
+    assert brand.post(f"{url}submit/").json()["status"] == "scheduled"
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"chat_ids": ["nothing"]}, "/chat_ids/0"),
+        ({"chat_ids": []}, "/chat_ids"),
+        ({"chat_ids": None}, "/chat_ids"),
+        ({"chat_ids": "x"}, "/chat_ids"),
+        ({"segment": 1}, "/segment"),
+        ({"senders": ["alice"]}, "/senders"),
+    ],
+)
+def test_names_what_is_wrong_with_a_draft_to_chats(
+    brand: APIClient, corp: Corp, alice: Staff, fields: dict[str, Any], path: str
+) -> None:
+    chat = make_group_chat(corp, owner=alice)
+    body = {"name": "n", "kind": "groups", "content": "c", "chat_ids": [chat.chat_id]}
+
+    response = brand.post(URL, body | fields)
+
+    assert response.status_code == 422
+    assert path in [error["path"] for error in response.json()["errors"]]
+
+
+def test_recipients_of_a_campaign_to_chats_are_chats(
+    brand: APIClient, corp: Corp, alice: Staff
+) -> None:
+    chat = make_group_chat(corp, owner=alice)
+    campaign = make_campaign(
+        corp, kind="groups", chat_ids=[chat.chat_id], status="done", planned_at=NOW
+    )
+    campaign.recipients.create(
+        corp=corp, chat=chat, staff=alice, status="asked", reason="chat_dismissed", settled_at=NOW
+    )
+
+    (row,) = brand.get(f"{URL}{campaign.pk}/recipients/?status=unsent").json()["results"]
+
+    assert row == {
+        "chat_id": chat.chat_id,
+        "userid": "alice",
+        "status": "asked",
+        "reason": "chat_dismissed",
+        "settled_at": "2026-11-18T12:00:00+08:00",
+    }
+
+
+# --- screened ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
+def test_a_forbidden_text_is_refused_with_its_places_and_kept_as_an_incident(
+    brand: APIClient, corp: Corp, mei: Customer, headers: dict[str, str]
+) -> None:
+    make_lexicon(corp, ["根治"])
+    url = f"{URL}{brand.post(URL, body_for(mei, content='一周根治湿疹')).json()['id']}/"
+
+    answers = [brand.post(f"{url}submit/", headers=headers) for _ in range(2)]
+
+    for answer in answers:
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (422, "blocked_by_risk")
+        assert [error["path"] for error in problem["errors"]] == ["/content"]
+        (hit,) = problem["hits"]
+        assert (hit["path"], hit["start"], hit["end"], hit["text"]) == ("/content", 2, 4, "根治")
+    assert Incident.objects.get().kind == Incident.Kind.STOPPED_SEND
+    assert Campaign.objects.get().status == "draft"
+    screening = brand.post(f"{url}preflight/").json()["screening"]
+    assert (screening["verdict"], screening["hits"]) == ("block", answers[0].json()["hits"])
+
+
+def test_a_dry_run_of_a_forbidden_text_leaves_no_incident(
+    brand: APIClient, corp: Corp, mei: Customer
+) -> None:
+    make_lexicon(corp, ["根治"])
+    created = brand.post(URL, body_for(mei, content="根治")).json()
+
+    response = brand.post(f"{URL}{created['id']}/submit/?dry_run=true")
+
+    assert response.json()["code"] == "blocked_by_risk"
+    assert not Incident.objects.exists()
+
+
+def test_campaigns_of_sops_are_not_listed(brand: APIClient, corp: Corp) -> None:
+    sop = Sop.objects.create(corp=corp, name="s", trigger={}, created_at=NOW, updated_at=NOW)
+    step = Step.objects.create(sop=sop, position=1, action={"kind": "message"})
+    made_by_sop = make_campaign(corp, sop_step=step)
+    make_campaign(corp, name="By people")
+
+    assert [row["name"] for row in brand.get(URL).json()["results"]] == ["By people"]
+    assert brand.get(f"{URL}{made_by_sop.pk}/").status_code == 200

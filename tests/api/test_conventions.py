@@ -17,7 +17,7 @@ DETAIL = [each for each in ALL if each.lookup]
 PAGES = [each for each in ALL if each.is_page]
 WITH_BODY = [each for each in ALL if each.takes_body]
 # What they say about the object comes before what they say about their empty body.
-VERBS = {"submit", "approve", "cancel", "remind"}
+VERBS = {"submit", "approve", "cancel", "remind", "execute", "activate", "pause"}
 
 
 def own_url(endpoint: Endpoint, corp: Corp) -> str:

@@ -8,8 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from customers.actions.tagging import tag_customers
 from customers.api.serializers import CustomerSerializer, FollowSerializer
-from customers.models import Customer
+from customers.models import Customer, Tag
+from scrm.audit.actions.recording import SYSTEM
 from scrm.audit.models import AuditEntry
 from scrm.tenancy.models import Corp, Department, Staff
 from tests.api.conftest import client_of
@@ -151,6 +153,22 @@ def test_filters(brand: APIClient, corp: Corp, alice: Staff, bob: Staff) -> None
     assert ids(brand.get(f"{URL}?updated_since={since}")) == [second]
     # Somebody always forgets to escape the plus.
     assert ids(brand.get(f"{URL}?updated_since=2026-11-18T12:30:00+08:00")) == [second]
+
+
+def test_a_changed_tag_of_ours_is_a_change(brand: APIClient, corp: Corp, alice: Staff) -> None:
+    tagged, emptied, _same = (
+        make_customer(corp, staff=alice, tags=[make_tag(corp)]) for _ in "abc"
+    )
+    (only,) = Tag.objects.filter(pk__in=emptied.tag_set.tag_ids)
+    later = NOW + timedelta(hours=1)
+
+    tag_customers([tagged], corp=corp, actor=SYSTEM, now=later, add=[make_tag(corp)])
+    tag_customers([emptied], corp=corp, actor=SYSTEM, now=later, remove=[only])
+
+    assert ids(brand.get(f"{URL}?updated_since=2026-11-18T12:30:00%2B08:00")) == [
+        tagged.external_userid,
+        emptied.external_userid,
+    ]
 
 
 def test_staff_who_follow_no_longer_do_not_count(
@@ -318,6 +336,7 @@ def test_shows_staff(brand: APIClient, corp: Corp) -> None:
             "name": "Carol",
             "departments": [sales.department_id],
             "status": "active",
+            "leaving_since": None,
             "customer_count": 2,
         },
         {
@@ -325,6 +344,7 @@ def test_shows_staff(brand: APIClient, corp: Corp) -> None:
             "name": dave.name,
             "departments": [],
             "status": "left",
+            "leaving_since": None,
             "customer_count": 1,
         },
     ]

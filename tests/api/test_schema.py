@@ -32,7 +32,7 @@ def test_describes_every_endpoint(schema: Any) -> None:
         for method in methods
     }
 
-    assert described == {str(each) for each in endpoints()}
+    assert described == {re.sub("{[^}]+}", "{id}", str(each)) for each in endpoints()}
 
 
 def test_tells_of_keys_problems_and_pages(schema: Any) -> None:
