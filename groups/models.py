@@ -80,7 +80,8 @@ class GroupChat(CorpModel):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.chat_id
+        # Many chats are never named; the end of the id tells two of them apart.
+        return self.name or f"{_('(no name)')} {self.chat_id[-6:]}"
 
 
 class MembershipQuerySet(CorpQuerySet["Membership"]):

@@ -67,7 +67,7 @@ class Line:
 @admin.register(Enrolment)
 class EnrolmentAdmin(PictureMixin, ReadOnlyMixin, ScopedModelAdmin[Enrolment]):
     empty_hint = _("Customers appear here when a running SOP has taken them in.")
-    list_display = ("who", "sop", "state", "anchor", "by", "created_at", "brand")
+    list_display = ("who", "sop_name", "state", "anchor", "by", "created_at", "brand")
     list_display_links = ("who",)
     list_filter = (SopFilter, ("status", ChoiceWordFilter))
     list_select_related = ("customer", "sop", "corp")
@@ -135,6 +135,10 @@ class EnrolmentAdmin(PictureMixin, ReadOnlyMixin, ScopedModelAdmin[Enrolment]):
     def remove(self, request: HttpRequest, enrolment: Enrolment, form: DialogForm) -> None:
         cancel_enrolment(enrolment, actor=Actor.of_user(request.user), now=timezone.now())
         self.message_user(request, _t("The customer is taken out of the SOP."))
+
+    @display("SOP")
+    def sop_name(self, enrolment: Enrolment) -> str:
+        return enrolment.sop.name
 
     @display(_("customer"))
     def who(self, enrolment: Enrolment) -> SafeString:

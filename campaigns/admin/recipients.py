@@ -83,7 +83,7 @@ class SenderFilter(AutocompleteFilter):
 @admin.register(Recipient)
 class RecipientAdmin(ReadOnlyMixin, ScopedModelAdmin[Recipient]):
     empty_hint = _("Recipients are listed once a campaign has been planned.")
-    list_display = ("who", "campaign_link", "staff", "state", "why", "settled_at")
+    list_display = ("who", "campaign_link", "sender", "state", "why", "settled_at")
     list_display_links = None
     list_filter = (CampaignFilter, FigureFilter, ReasonFilter, SenderFilter)
     list_select_related = ("customer", "chat", "campaign", "staff")
@@ -144,6 +144,10 @@ class RecipientAdmin(ReadOnlyMixin, ScopedModelAdmin[Recipient]):
     def campaign_link(self, recipient: Recipient) -> SafeString:
         link = reverse("admin:campaigns_campaign_change", args=[recipient.campaign_id])
         return format_html('<a class="scrm-link" href="{}">{}</a>', link, recipient.campaign)
+
+    @display(_("staff member"))
+    def sender(self, recipient: Recipient) -> str:
+        return str(recipient.staff) if recipient.staff else UNKNOWN
 
     @display(_("status"))
     def state(self, recipient: Recipient) -> SafeString:

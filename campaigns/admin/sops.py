@@ -261,9 +261,11 @@ class SopAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Sop]):
             page = TemplateResponse(request, "admin/campaigns/sop_simulation.html", context)
             return _rendered(page)
 
-    def _customer(self, request: HttpRequest, sop: Sop, external_userid: str) -> Customer | None:
+    def _customer(self, request: HttpRequest, sop: Sop, wanted: str) -> Customer | None:
+        """By her id or, as a person would ask, by her name; of two of one name the newest."""
         customers = rows_of(Customer, request).filter(corp=sop.corp)
-        found: Customer | None = customers.filter(external_userid=external_userid).first()
+        named = customers.filter(Q(external_userid=wanted) | Q(name=wanted))
+        found: Customer | None = named.order_by("-added_at", "-pk").first()
         return found
 
     def _samples(self, request: HttpRequest, sop: Sop) -> QuerySet[Customer]:

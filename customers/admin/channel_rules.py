@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -38,16 +40,24 @@ from scrm.tenancy.scoped_admin import CorpFirstMixin, ScopedModelAdmin
 
 
 class ChannelRuleForm(ActionModelForm[ChannelRule]):
+    # Declared: of a many-to-many field the admin would make a plain list box.
+    tags = forms.ModelMultipleChoiceField(
+        label=capfirst(_("tags")),
+        queryset=Tag.objects.none(),
+        required=False,
+        widget=UnfoldAdminSelect2MultipleWidget(),
+    )
+
     class Meta:
         model = ChannelRule
         fields = ("name", "state", "tags", "stage", "is_active")
         widgets = {
             "name": UnfoldAdminTextInputWidget,
             "state": UnfoldAdminTextInputWidget,
-            "tags": UnfoldAdminSelect2MultipleWidget,
             "stage": UnfoldAdminSelectWidget,
             "is_active": UnfoldBooleanSwitchWidget,
         }
+        labels = {"is_active": _("Switched on")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

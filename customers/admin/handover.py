@@ -189,7 +189,7 @@ class HandoverPlanAdmin(PictureMixin, ScopedModelAdmin[HandoverPlan]):
         self.message_user(request, _t("The plan is discarded."))
         return reverse("admin:customers_handoverplan_changelist")
 
-    @display(_("from"), ordering="from_staff__name")
+    @display(_("who hands over"), ordering="from_staff__name")
     def giver(self, plan: HandoverPlan) -> str:
         return str(plan.from_staff)
 

@@ -151,7 +151,7 @@ class HandoverItemAdmin(ReadOnlyMixin, ScopedModelAdmin[HandoverItem]):
     def kind_of(self, item: HandoverItem) -> str:
         return item.get_kind_display()
 
-    @display(_("from"))
+    @display(_("who hands over"))
     def giver(self, item: HandoverItem) -> SafeString:
         link = reverse("admin:customers_handoverplan_change", args=[item.plan_id])
         return format_html('<a class="scrm-link" href="{}">{}</a>', link, str(item.from_staff))

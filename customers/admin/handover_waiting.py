@@ -39,7 +39,7 @@ MOST_CHOSEN = 500
 
 
 class LeaverFilter(AutocompleteFilter):
-    title = _("from")
+    title = _("who hands over")
     parameter_name = "staff"
     source = WaitingCustomer._meta.get_field("staff")
 
@@ -174,9 +174,10 @@ class WaitingCustomerAdmin(ReadOnlyMixin, PictureMixin, ScopedModelAdmin[Waiting
     @display(_("customer"), ordering="customer__name")
     def who(self, follow: WaitingCustomer) -> SafeString:
         customer = follow.customer
-        return person(str(customer), follow.remark, seed=customer.external_userid)
+        remark = follow.remark if follow.remark != customer.name else ""
+        return person(str(customer), remark, seed=customer.external_userid)
 
-    @display(_("from"))
+    @display(_("who hands over"))
     def giver(self, follow: WaitingCustomer) -> SafeString:
         staff = follow.staff
         has_left = staff.status == Staff.Status.LEFT

@@ -31,7 +31,7 @@ FIELDS: dict[str, tuple[Any, dict[str, tuple[Any, str]]]] = {
         },
     ),
     "added_at": (_("added"), _TIMES),
-    "staff": (_("followed by"), _ONE_OF),
+    "staff": (_("followed by"), {**_ONE_OF, "is_empty": (_("nobody"), "none")}),
     "department": (_("department of a follower"), _ONE_OF),
     "stage": (_("stage"), {**_ONE_OF, "is_empty": (_("not set"), "none")}),
     "gender": (_("gender"), _ONE_OF),

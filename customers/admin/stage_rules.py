@@ -51,6 +51,7 @@ class StageRuleForm(ActionModelForm[StageRule]):
             "rule": rule_widget(),
         }
         help_texts = {"order": _("The first rule that means a customer decides.")}
+        labels = {"is_active": _("Switched on")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

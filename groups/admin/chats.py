@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from customers.admin.pieces import person
@@ -183,7 +182,7 @@ class GroupChatAdmin(ReadOnlyMixin, PictureMixin, ScopedModelAdmin[GroupChat]):
 
     @display(_("group chat"), ordering="name")
     def who(self, chat: GroupChat) -> SafeString:
-        return person(chat.name or _t("(no name)"), seed=chat.chat_id)
+        return person(str(chat), seed=chat.chat_id)
 
     @display(_("owner"))
     def owner_name(self, chat: GroupChat) -> str:

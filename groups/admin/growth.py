@@ -71,9 +71,13 @@ def _percent(part: int | None, whole: int) -> int:
 def _line(days: Any, *, lowest: int, highest: int) -> str:
     span = highest - lowest
     step = WIDTH / max(len(days), 1)
-    points = []
+    points: list[tuple[float, float]] = []
     for number, day in enumerate(days):
         if day.members is not None:
             height = (day.members - lowest) / span if span else 0.5
-            points.append(f"{(number + 0.5) * step:.1f},{HEIGHT - 6 - height * (HEIGHT - 12):.1f}")
-    return " ".join(points)
+            points.append(((number + 0.5) * step, HEIGHT - 6 - height * (HEIGHT - 12)))
+    if len(points) == 1:
+        # One point draws nothing: the first day is as wide as a day.
+        [(x, y)] = points
+        points = [(x - step / 2, y), (x + step / 2, y)]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

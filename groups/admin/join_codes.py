@@ -174,7 +174,7 @@ class JoinCodeAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[JoinCode])
         hidden = _hidden_chats_of(code)
         return listed([*names, f"+{hidden}"] if hidden else names) or UNKNOWN
 
-    @display(_("entered"))
+    @display(_("came in"))
     def joined(self, code: JoinCode) -> int:
         return _figures_of(code).joined
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from customers.admin.pieces import person
 from customers.models import Customer
 from groups.admin.words import JOIN_SCENES
-from groups.models import GroupChat, Membership
+from groups.models import GroupChat, JoinCode, Membership
 from scrm.common.badges import UNKNOWN, badge
 from scrm.tenancy.models import Staff
 from scrm.tenancy.scoped_admin import rows_of
@@ -62,7 +62,19 @@ def _rows(
     names = dict(staff.values_list("userid", "name"))
     customers = {each.customer_id for each in memberships if each.customer_id}
     visible = set(rows_of(Customer, request).filter(pk__in=customers).values_list("pk", flat=True))
-    return [_row(each, names, visible) for each in memberships]
+    codes = _codes_of(memberships, chat, request)
+    return [{**_row(each, names, visible), "code": codes.get(each.state)} for each in memberships]
+
+
+def _codes_of(
+    memberships: Sequence[Membership], chat: GroupChat, request: HttpRequest
+) -> dict[str, JoinCode]:
+    """The join codes through which they came, by channel; other channels are not ours."""
+    states = {each.state for each in memberships if each.state}
+    if not states:
+        return {}
+    codes = rows_of(JoinCode, request).filter(corp=chat.corp, state__in=states, deleted_at=None)
+    return {code.state: code for code in codes.only("pk", "name", "state")}
 
 
 def _row(membership: Membership, names: dict[str, str], visible: set[int]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -282,7 +283,7 @@ class IncidentAdmin(PictureMixin, ReadOnlyMixin, ScopedModelAdmin[Incident]):
         name: str = getattr(incident, "customer_name", incident.external_userid)
         return name or UNKNOWN
 
-    @display(_("found"))
+    @display(_("rules that matched"))
     def found(self, incident: Incident) -> str:
         """Names of rules only: what was said is on the page."""
         rules = dict.fromkeys(hit["rule"] for hit in incident.hits)
@@ -307,7 +308,9 @@ class IncidentAdmin(PictureMixin, ReadOnlyMixin, ScopedModelAdmin[Incident]):
             "may_read": may_read,
             "lines": _lines_of(incident) if may_read else [],
             "hits": incident.hits,
-            "data": facts_table(incident.data),
+            "decided_by": _t("system") if incident.decided_by == "system" else incident.decided_by,
+            "stopped": _stopped_of(incident),
+            "data": facts_table(_unshown(incident)),
             "past": [
                 {
                     "incident": each,
@@ -320,6 +323,30 @@ class IncidentAdmin(PictureMixin, ReadOnlyMixin, ScopedModelAdmin[Incident]):
         }
 
 
+# What the page shows in a place of its own.
+_SHOWN_ELSEWHERE = {"text", "paths", "campaign", "sop", "name", "userid"}
+
+
+def _unshown(incident: Incident) -> dict[str, Any]:
+    return {key: value for key, value in incident.data.items() if key not in _SHOWN_ELSEWHERE}
+
+
+def _stopped_of(incident: Incident) -> dict[str, Any] | None:
+    """What was not sent: its text with what was found in it, and where it is corrected."""
+    if incident.kind != Incident.Kind.STOPPED_SEND:
+        return None
+    data = incident.data
+    paths = [*data.get("paths", []), *[""] * len(incident.hits)]
+    in_text = [hit for hit, path in zip(incident.hits, paths, strict=False) if path == "/content"]
+    page = next((name for name in ("campaign", "sop") if data.get(name)), "")
+    return {
+        "name": data.get("name") or (f"#{data[page]}" if page else ""),
+        "text": marked(data.get("text", ""), in_text),
+        "is_sop": page == "sop",
+        "link": reverse(f"admin:campaigns_{page}_change", args=[data[page]]) if page else "",
+    }
+
+
 def _lines_of(incident: Incident) -> list[dict[str, Any]]:
     """The conversation as it is shown: text as far as it was kept, what was found marked."""
     lines = []
@@ -327,7 +354,7 @@ def _lines_of(incident: Incident) -> list[dict[str, Any]]:
         is_kept = line.message.text_state == ArchivedMessage.TextState.KEPT
         text: str = line.message.text
         if is_kept and line.is_subject:
-            text = marked(text, incident)
+            text = marked(text, incident.hits)
         lines.append(
             {
                 "message": line.message,

@@ -192,7 +192,7 @@ class ProhibitionMixin:
                 (
                     timezone.localtime(entry.at).strftime("%Y-%m-%d %H:%M"),
                     ACTS.get(entry.action, entry.action),
-                    entry.actor_name,
+                    _t("system") if entry.actor_kind == "system" else entry.actor_name,
                     _told(entry.data),
                 )
                 for entry in entries

@@ -1,5 +1,6 @@
 """What incidents and archived messages are called and coloured."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,14 @@ from risk.models import ArchiveCursor, ArchivedMessage, Incident, Severity
 from scrm.common.badges import UNKNOWN, badge
 
 SEVERITY_TONES = {Severity.HIGH: "red", Severity.MEDIUM: "amber", Severity.LOW: "grey"}
-# Kinds without a text of their own; others are shown as the platform calls them.
+# Kinds that have no words here are shown as the platform calls them.
 KINDS: dict[str, Any] = {
+    "text": _("text"),
+    "link": _("link"),
+    "weapp": _("mini-program"),
+    "mixed": _("text and pictures"),
+    "chatrecord": _("forwarded conversation"),
+    "revoke": _("took a message back"),
     "image": _("picture"),
     "voice": _("voice message"),
     "video": _("video"),
@@ -73,11 +80,11 @@ def lag_badge(cursor: ArchiveCursor | None, now: datetime) -> SafeString:
     return badge(_t("caught up %(time)s ago") % {"time": timesince(cursor.caught_up_at, now)}, tone)
 
 
-def marked(text: str, incident: Incident) -> SafeString:
+def marked(text: str, hits: Iterable[Mapping[str, Any]]) -> SafeString:
     """The text with what was found in it marked, overlapping passages as one in the worst colour."""
     pieces: list[str] = []
     position = 0
-    for start, end, severity, rules in _passages(incident, len(text)):
+    for start, end, severity, rules in _passages(hits, len(text)):
         pieces.append(escape(text[position:start]))
         pieces.append(
             format_html(
@@ -92,10 +99,10 @@ def marked(text: str, incident: Incident) -> SafeString:
     return mark_safe("".join(pieces))  # noqa: S308 — every piece is escaped above
 
 
-def _passages(incident: Incident, length: int) -> list[tuple[int, int, str, str]]:
+def _passages(hits: Iterable[Mapping[str, Any]], length: int) -> list[tuple[int, int, str, str]]:
     """Disjoint (start, end, worst severity, names of rules) within a text that may have been cut."""
     passages: list[tuple[int, int, str, str]] = []
-    for hit in sorted(incident.hits, key=lambda hit: (hit["start"], hit["end"])):
+    for hit in sorted(hits, key=lambda hit: (hit["start"], hit["end"])):
         start, end = max(0, hit["start"]), min(hit["end"], length)
         if start >= end:
             continue

@@ -144,7 +144,7 @@ class Incident(CorpModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} #{self.pk} {self.status}"
+        return f"{self.get_kind_display()} #{self.pk}"
 
     @classmethod
     def urgency(cls, now: datetime) -> list[OrderBy]:

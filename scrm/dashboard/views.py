@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 
 from campaigns.admin.words import STATUS_TONES
 from campaigns.models import Campaign
+from customers.models import WaitingCustomer
+from risk.models import Incident
 from scrm.common.admin_filters import start_of_days
 from scrm.common.badges import status_badge
 from scrm.dashboard.queries import (
@@ -29,7 +31,8 @@ from scrm.dashboard.queries import (
 from scrm.dashboard.syncing import compared
 from scrm.jobs.admin import KINDS, progress_bar
 from scrm.jobs.models import Job
-from scrm.tenancy.scoped_admin import scope_for
+from scrm.tenancy.models import Scope
+from scrm.tenancy.scoped_admin import rows_of, scope_for
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def add_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= {
             "health": health,
             "is_silent": health.is_silent(now),
-            "alarms": alarms_of(health),
+            "alarms": [*judgements_of(request, scope), *alarms_of(health)],
             "running": [_job_row(job) for job in health.running],
             "sync_lines": sync_lines,
         }
@@ -145,6 +148,30 @@ def with_next(steps: list[Step]) -> list[Step]:
     """Point at the first step that is not done."""
     waiting = [step for step in steps if not step.is_done]
     return [replace(step, is_next=step in waiting[:1]) for step in steps]
+
+
+def judgements_of(request: HttpRequest, scope: Scope) -> list[Alarm]:
+    """What waits for a decision of hers, each with the list behind it."""
+    alarms = []
+    if request.user.has_perm("risk.view_incident"):
+        alarms.append(
+            Alarm(
+                Incident.objects.waiting().in_scope(scope).count(),
+                _("incidents wait for a decision"),
+                f"{reverse('admin:risk_incident_changelist')}?status=open",
+            )
+        )
+    if request.user.has_perm("customers.view_handoverplan"):
+        rows = rows_of(WaitingCustomer, request)
+        unplanned = rows.filter(is_under_way=False, planned_in=None)
+        alarms.append(
+            Alarm(
+                unplanned.count(),
+                _("customers wait for somebody to take them over"),
+                f"{reverse('admin:customers_waitingcustomer_changelist')}?way=none",
+            )
+        )
+    return [alarm for alarm in alarms if alarm.count]
 
 
 def alarms_of(health: Health) -> list[Alarm]:
