@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,27 @@ from scrm.sandbox.options import Options
 from scrm.sandbox.server import SandboxServer
 from scrm.tenancy.models import Corp, Staff
 from tests.factories import NOW, connect_to, make_corp, make_staff
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give workers few tests at a time: by default one of them gets an eighth of all at once."""
+    if getattr(config.option, "maxschedchunk", 0) is None:
+        config.option.maxschedchunk = 4
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests come first: one that began last would run on while the other workers idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(autouse=True)
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes within a run of a tick but what the test itself lets pass.
+
+    On a busy machine a run would otherwise end before its work, or find due what it made itself.
+    `tests/channels/test_pace.py` proves that the clock goes on and that a run ends in time.
+    """
+    monkeypatch.setattr("scrm.channels.pace.time", SimpleNamespace(monotonic=lambda: 0.0))
 
 
 @pytest.fixture

@@ -57,7 +57,9 @@ def is_down(now: datetime) -> bool:
     return any(start <= now < end for start, end in (SHORT, LONG))
 
 
-@pytest.mark.django_db
+@pytest.mark.slow
+# In one transaction PostgreSQL keeps every version of every row: queues get slower with each tick.
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("policy", ["skip", "catch_up"])
 def test_thirty_days_with_outages(large_sandbox: SandboxServer, policy: str) -> None:
     corp = connect_to(large_sandbox)

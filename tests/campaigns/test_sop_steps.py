@@ -115,6 +115,21 @@ def test_staff_are_told_in_one_message(
     assert told() == [("done", "")] * 3
 
 
+def test_staff_are_told_of_a_newcomer_once_her_name_is_read(
+    corp: Corp, alice: Staff, now: datetime
+) -> None:
+    sop = make_sop(corp, [task("Call her")], now=now)
+    nameless = make_customer(corp, staff=alice, name="")
+    enrol(sop, nameless, now=now)
+
+    run_due_steps(now=now)
+    assert told() == [("pending", "")]
+    # A customer without any name must not be forgotten over it.
+    run_due_steps(now=now + timedelta(minutes=2))
+
+    assert nameless.external_userid in Operation.objects.get().payload["text"]
+
+
 def test_a_long_list_of_customers_is_cut(corp: Corp, alice: Staff, now: datetime) -> None:
     sop = make_sop(corp, [task("Call her")], now=now)
     for _ in range(NAMED + 5):

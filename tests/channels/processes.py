@@ -8,6 +8,8 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
+# Seconds that a process may take; three that start at once on a busy machine need a minute.
+PATIENCE = 180
 _HEAD = """
 import sys
 from datetime import datetime
@@ -32,7 +34,7 @@ def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for the end; what it printed. Its traceback fails the test."""
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     return output
 

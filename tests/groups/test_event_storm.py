@@ -32,7 +32,8 @@ CHATS = 60
 
 
 @pytest.fixture
-def town(db: None) -> Iterator[SandboxServer]:
+def town(transactional_db: None) -> Iterator[SandboxServer]:
+    # In one transaction PostgreSQL keeps every version of every row, and gets slower with each.
     world = build_world(
         7,
         staff=12,

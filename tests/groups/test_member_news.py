@@ -65,7 +65,7 @@ def moves() -> list[tuple[str, str, int]]:
 
 
 def facts() -> list[tuple[str, str]]:
-    rows = TimelineEntry.objects.order_by("id")
+    rows = TimelineEntry.objects.order_by("at", "id")
     return list(rows.values_list("customer__external_userid", "type"))
 
 

@@ -66,13 +66,14 @@ def test_answers_an_unknown_path_with_404(api: Api) -> None:
 
 def test_keeps_connections_open_and_answers_without_delay(api: Api) -> None:
     api.get("department/list")
-    started = time.perf_counter()
-
+    durations = []
     for _ in range(100):
+        started = time.perf_counter()
         api.get("department/get", id=1)
+        durations.append(time.perf_counter() - started)
 
-    # Nagle or a connection per call would cost 4 s or more at 40 ms each.
-    assert time.perf_counter() - started < 2
+    # Nagle would cost nearly every call 40 ms; a busy machine delays some, and never all alike.
+    assert sorted(durations)[25] < 0.03
     adapter: Any = api.session.get_adapter("http://")
     (pool,) = adapter.poolmanager.pools._container.values()
     assert pool.num_connections == 1

@@ -23,6 +23,7 @@ from campaigns.actions.sops.guards import (
     LATE_PAUSE,
     LATER,
     QUIET,
+    UNREAD,
     Runs,
     StepRules,
     judge_runs,
@@ -44,6 +45,7 @@ BATCH = 5_000
 _WHILE_EDITED = timedelta(seconds=5)
 _AFTER_FAILURE = timedelta(minutes=5)
 _WHILE_HANDED_OVER = timedelta(minutes=5)
+_UNTIL_READ = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def _carry_out(step: Step, claim: Claim, desk: Desk, *, now: datetime) -> Counte
     return Counter({word: len(runs.ids) for word, runs in verdicts.items()})
 
 
-_PAUSES = {LATER: LATE_PAUSE, IN_HANDOVER: _WHILE_HANDED_OVER}
+_PAUSES = {LATER: LATE_PAUSE, IN_HANDOVER: _WHILE_HANDED_OVER, UNREAD: _UNTIL_READ}
 
 
 def _settle(word: str, runs: Runs, claim: Claim, desk: Desk, *, now: datetime) -> None:

@@ -16,6 +16,8 @@ from customers.models import HandoverItem
 
 # What was due just before the quiet hours and is taken up seconds later still goes.
 QUIET_SLACK = timedelta(minutes=5)
+# Staff are told of customers by their names, which come a moment after the customer.
+NAME_WITHIN = timedelta(minutes=1)
 # Of several late messages one goes at a time, so that nobody is told everything at once.
 LATE_PAUSE = timedelta(minutes=10)
 CONTACT = (Step.Action.MESSAGE, Step.Action.TASK)
@@ -24,7 +26,8 @@ GO = "go"
 LATER = "later"
 QUIET = "quiet"
 IN_HANDOVER = "wait_for_handover"
-WAITING = (LATER, QUIET, IN_HANDOVER)
+UNREAD = "wait_for_name"
+WAITING = (LATER, QUIET, IN_HANDOVER, UNREAD)
 R = StepRun.Reason
 
 
@@ -86,6 +89,8 @@ def judge_runs(
         "slack": now - QUIET_SLACK,
         "is_contact": kind in CONTACT,
         "is_message": kind == Step.Action.MESSAGE,
+        "is_task": kind == Step.Action.TASK,
+        "named_after": now - NAME_WITHIN,
         "under_way": list(HandoverItem.UNDER_WAY),
         "pause": now - LATE_PAUSE,
     }
@@ -134,6 +139,7 @@ _JUDGE = """
                 WHERE o.enrolment_id = e.id AND o.id <> r.id AND o.campaign_id IS NOT NULL
                     AND o.taken_at > %(pause)s
             ) THEN 'later'
+            WHEN %(is_task)s AND c.name = '' AND r.due_at > %(named_after)s THEN 'wait_for_name'
             ELSE 'go' END AS verdict
         FROM campaigns_steprun r
         JOIN campaigns_enrolment e ON e.id = r.enrolment_id
