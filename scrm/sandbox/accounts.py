@@ -85,6 +85,22 @@ def account_for_text(world: World, text: str) -> dict[str, int]:
         }
 
 
+def account_for_moments(world: World) -> dict[str, int]:
+    """Count the moments made through the API by who published them and what customers did."""
+    with world.lock:
+        moments = [m for m in world.moments.moments.values() if not m.is_personal]
+        tasks = [task for moment in moments for task in moment.tasks.values()]
+        return {
+            "moments": len(moments),
+            "asked": len(tasks),
+            "published": sum(task.published_at is not None for task in tasks),
+            "audience": sum(len(task.audience) for task in tasks),
+            "seen": sum(len(task.seen_by) for task in tasks),
+            "likes": sum(len(task.likes) for task in tasks),
+            "comments": sum(len(task.comments) for task in tasks),
+        }
+
+
 def account_for_app_messages(world: World) -> dict[str, Any]:
     """Count who was truly told what through the app."""
     with world.lock:

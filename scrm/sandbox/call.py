@@ -1,9 +1,10 @@
 """One request as an endpoint sees it, with the platform's way of checking parameters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scrm.sandbox.errors import Refused
+from scrm.sandbox.files import UploadedFile
 from scrm.sandbox.records import Member, Person
 from scrm.sandbox.tokens import TokenDesk
 from scrm.sandbox.world import World
@@ -17,6 +18,9 @@ class Call:
     tokens: TokenDesk
     path: str
     parameters: dict[str, Any]
+    # Files of a multipart body by their fields, and which part of an answered file is wanted.
+    files: dict[str, UploadedFile] = field(default_factory=dict)
+    byte_range: str = ""
 
     @property
     def now(self) -> int:
@@ -54,6 +58,22 @@ class Call:
                 raise Refused(40063, name)
             return default
         return to_integer(value, name)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return an optional truth value; 0 and 1 will do."""
+        value = self.parameters.get(name)
+        if value is None:
+            return default
+        if value not in (0, 1) or isinstance(value, float):
+            raise Refused(40058, f"{name} must be a boolean")
+        return bool(value)
+
+    def integers(self, name: str, *, at_most: int | None = None) -> list[int]:
+        """Return an optional list of numbers."""
+        value = self.parameters.get(name)
+        if value is None:
+            return []
+        return to_integers(value, name, at_most)
 
     def texts(self, name: str, *, at_most: int | None = None) -> list[str]:
         """Return an optional list of texts."""
@@ -113,6 +133,12 @@ def to_integer(value: object, name: str) -> int:
     if isinstance(value, str) and value.isdecimal():
         return int(value)
     raise Refused(40058, f"{name} must be a number")
+
+
+def to_integers(value: object, name: str, at_most: int | None = None) -> list[int]:
+    if not isinstance(value, list) or (at_most is not None and len(value) > at_most):
+        raise Refused(40058, f"{name} must be a list of numbers, not too long")
+    return [to_integer(item, name) for item in value]
 
 
 def to_texts(value: object, name: str, at_most: int | None = None) -> list[str]:

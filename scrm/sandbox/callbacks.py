@@ -4,8 +4,9 @@ import queue
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import requests
@@ -17,6 +18,7 @@ from scrm.sandbox.world import World
 # In-process receivers get (query, body) and return the HTTP status.
 InProcess = Callable[[dict[str, str], bytes], int]
 Receiver = str | InProcess
+GOOD = 200
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,12 @@ class _Parcel:
     number: int
     event: Event
     xml: str
+
+
+@dataclass
+class _Outage:
+    lose: bool
+    waiting: list[_Parcel] = field(default_factory=list)
 
 
 class Callbacks:
@@ -42,8 +50,12 @@ class Callbacks:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.update({"Content-Type": "text/xml", "Connection": "close"})
-        self._drops = self._duplicates = self._reorders = 0
+        self._drops = self._duplicates = self._reorders = self._repeats = 0
         self._held: list[_Parcel] = []
+        # Seconds by which each of the next events is late, and elements that each of them lacks.
+        self._delays: deque[float] = deque()
+        self._lacks: deque[str] = deque()
+        self._outage: _Outage | None = None
 
     @property
     def url(self) -> str:
@@ -68,12 +80,14 @@ class Callbacks:
         """Queue an event in its order; chaos ordered beforehand strikes here."""
         if self._receiver is None:
             return
-        xml = event.as_xml(self._world.credentials.corp_id)
+        lack = self._lacks.popleft() if self._lacks else ""
+        stripped = replace(event, without=event.without | {lack}) if lack else event
+        xml = stripped.as_xml(self._world.credentials.corp_id)
         entry = self._world.ledger.append(
             "callback.emitted", event=event.name, fields=dict(event.fields)
         )
         with self._lock:
-            for parcel in self._disturb(_Parcel(entry.number, event, xml)):
+            for parcel in self._hold_back(self._disturb(_Parcel(entry.number, event, xml))):
                 self._queue.put(parcel)
 
     def settle(self) -> None:
@@ -113,6 +127,49 @@ class Callbacks:
         """Hold the next `count` events back and deliver them in reverse order."""
         self._reorders += count
 
+    def delay_next(self, seconds: float, count: int = 1) -> None:
+        """Post the next events so many virtual seconds late; what comes after them overtakes."""
+        self._delays.extend([seconds] * count)
+
+    def strip_next(self, element: str, count: int = 1) -> None:
+        """Leave an element such as `State` out of the next events."""
+        self._lacks.extend([element] * count)
+
+    def repeat_next(self, count: int = 1) -> None:
+        """Take the next good answers for lost, so that the same events are posted again."""
+        self._repeats += count
+
+    def begin_outage(self, *, lose: bool = False) -> None:
+        """Post nothing any more; with `lose` what happens meanwhile is never told."""
+        with self._lock:
+            self._outage = _Outage(lose)
+        self._world.ledger.append("callback.outage_began", lose=lose)
+
+    def end_outage(self) -> int:
+        """Post what was held back, in its order; return how many events that are."""
+        with self._lock:
+            waiting = self._outage.waiting if self._outage else []
+            self._outage = None
+            for parcel in waiting:
+                self._queue.put(parcel)
+        self._world.ledger.append("callback.outage_ended", held=len(waiting))
+        self.settle()
+        return len(waiting)
+
+    def in_force(self) -> dict[str, int]:
+        """Return what disturbs the next events, and how many of them."""
+        with self._lock:
+            counts = {
+                "drop": self._drops,
+                "duplicate": self._duplicates,
+                "reorder": self._reorders,
+                "repeat": self._repeats,
+                "delay": len(self._delays),
+                "strip": len(self._lacks),
+                "outage": 1 if self._outage else 0,
+            }
+        return {name: count for name, count in counts.items() if count}
+
     def stop(self) -> None:
         """End the thread soon; what waits is not delivered."""
         self._stopping.set()
@@ -137,6 +194,32 @@ class Callbacks:
             self._duplicates -= 1
             return [parcel, parcel]
         return [parcel]
+
+    def _hold_back(self, parcels: list[_Parcel]) -> list[_Parcel]:
+        """Return what may be posted now; an outage and delays keep the others."""
+        if self._outage is not None:
+            if self._outage.lose:
+                for parcel in parcels:
+                    self._world.ledger.append("callback.dropped", emitted=parcel.number)
+            else:
+                self._outage.waiting.extend(parcels)
+            return []
+        now = []
+        for parcel in parcels:
+            if self._delays:
+                self._post_later(parcel, self._delays.popleft())
+            else:
+                now.append(parcel)
+        return now
+
+    def _post_later(self, parcel: _Parcel, seconds: float) -> None:
+        def post() -> None:
+            with self._lock:
+                for each in self._hold_back([parcel]):
+                    self._queue.put(each)
+            self.settle()
+
+        self._world.clock.schedule(self._world.clock.now() + seconds, post)
 
     def _release_held(self) -> None:
         self._reorders = 0
@@ -173,12 +256,22 @@ class Callbacks:
         for attempt in range(1, options.callback_retries + 2):
             if attempt > 1 and self._stopping.wait(options.callback_retry_spacing):
                 return
-            if self._attempt(parcel, attempt):
+            status = self._attempt(parcel, attempt)
+            if status == GOOD and not self._takes_for_lost():
                 self._world.ledger.append("callback.delivered", emitted=parcel.number)
                 return
+            if status is not None and status != GOOD and not options.callback_retry_statuses:
+                break
         self._world.ledger.append("callback.given_up", emitted=parcel.number)
 
-    def _attempt(self, parcel: _Parcel, attempt: int) -> bool:
+    def _takes_for_lost(self) -> bool:
+        """Whether a good answer shall count as if it had never come."""
+        with self._lock:
+            is_lost = self._repeats > 0
+            self._repeats -= is_lost
+        return is_lost
+
+    def _attempt(self, parcel: _Parcel, attempt: int) -> int | None:
         credentials = self._world.credentials
         envelope = seal(parcel.xml, credentials)
         agent_id = "" if parcel.event.is_about_staff else str(credentials.agent_id)
@@ -193,7 +286,7 @@ class Callbacks:
             error=error,
             milliseconds=round((time.monotonic() - started) * 1000, 1),
         )
-        return status == 200
+        return status
 
     def _post(self, query: dict[str, str], body: bytes) -> tuple[int | None, str]:
         receiver = self._receiver

@@ -4,6 +4,7 @@ from typing import Any
 
 from scrm.sandbox.call import Call
 from scrm.sandbox.errors import Refused
+from scrm.sandbox.media import check_medium, check_picture
 from scrm.sandbox.sending import Content
 
 TEXT_BYTES = 4000
@@ -42,11 +43,26 @@ def read_content(call: Call) -> Content:
     if len(attachments) > ATTACHMENTS:
         raise Refused(41064)
     for attachment in attachments:
-        _check_attachment(attachment)
+        check_attachment(attachment)
+    check_media(call, attachments)
     return Content(text, attachments)
 
 
-def _check_attachment(attachment: object) -> None:
+def check_media(call: Call, attachments: list[dict[str, Any]]) -> None:
+    """Refuse attachments whose media are unknown or expired."""
+    for attachment in attachments:
+        kind = attachment["msgtype"]
+        body = attachment[kind]
+        if kind == "miniprogram":
+            check_medium(call, body["pic_media_id"], "image")
+        elif body.get("media_id"):
+            check_medium(call, body["media_id"], kind)
+        elif kind == "image":
+            check_picture(call, body["pic_url"])
+
+
+def check_attachment(attachment: object) -> None:
+    """Refuse what is no attachment of a documented kind within its limits."""
     kind = attachment.get("msgtype") if isinstance(attachment, dict) else None
     if not isinstance(attachment, dict) or kind not in FIELDS:
         raise Refused(41065, str(kind))

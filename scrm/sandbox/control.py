@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request
 
 from scrm.sandbox.endpoints import ENDPOINTS
 from scrm.sandbox.endpoints.directory import describe_member
+from scrm.sandbox.faults import FaultUnknown
 from scrm.sandbox.people import ActRefused
 from scrm.sandbox.people.acting import ACTS
 from scrm.sandbox.records import Chat, MassMessage, Relation
@@ -25,13 +26,28 @@ FAULTS = {
     "drop_request",
     "fail",
     "http_500",
+    "http_error",
+    "reset_connection",
+    "garble",
+    "reject_tokens",
     "delay",
     "expire_tokens",
     "void_tokens",
     "clear",
 }
-ACCOUNTS = {"groups", "handover", "archive", "texts", "app_messages", "tagging"}
-CALLBACK_ACTS = {"verify", "drain", "drop_next", "duplicate_next", "reorder_next"}
+ACCOUNTS = {"groups", "handover", "archive", "texts", "app_messages", "tagging", "moments"}
+CALLBACK_ACTS = {
+    "verify",
+    "drain",
+    "drop_next",
+    "duplicate_next",
+    "reorder_next",
+    "delay_next",
+    "strip_next",
+    "repeat_next",
+    "begin_outage",
+    "end_outage",
+}
 
 ROUTES = Map(
     [
@@ -50,6 +66,8 @@ ROUTES = Map(
         Rule("/clock", endpoint="show_clock", methods=["GET"]),
         Rule("/clock/<name>", endpoint="move_clock", methods=["POST"]),
         Rule("/acts/<name>", endpoint="perform_act", methods=["POST"]),
+        Rule("/faults", endpoint="show_faults", methods=["GET"]),
+        Rule("/callbacks", endpoint="show_disturbances", methods=["GET"]),
         Rule("/faults/<name>", endpoint="order_fault", methods=["POST"]),
         Rule("/options", endpoint="change_options", methods=["POST"]),
         Rule("/callback", endpoint="configure_callback", methods=["POST"]),
@@ -79,7 +97,7 @@ class Control:
             return 200, getattr(self, name)(**values, arguments=arguments)
         except HTTPException as error:
             return error.code or 404, {"error": error.name}
-        except (ActRefused, BadControl) as error:
+        except (ActRefused, BadControl, FaultUnknown) as error:
             return 400, {"error": str(error)}
 
     def show_state(self, arguments: dict[str, Any]) -> Any:
@@ -159,6 +177,12 @@ class Control:
     def perform_act(self, name: str, arguments: dict[str, Any]) -> Any:
         acts = {act: getattr(self._server.people, act) for act in ACTS}
         return {"result": _call(_choose(name, acts), arguments)}
+
+    def show_faults(self, arguments: dict[str, Any]) -> Any:
+        return {"faults": self._server.faults.in_force()}
+
+    def show_disturbances(self, arguments: dict[str, Any]) -> Any:
+        return {"callbacks": self._server.callbacks.in_force()}
 
     def order_fault(self, name: str, arguments: dict[str, Any]) -> Any:
         faults = {fault: getattr(self._server.faults, fault) for fault in FAULTS}

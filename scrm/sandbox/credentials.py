@@ -18,6 +18,8 @@ class Credentials:
     callback_aes_key: str
     # Opens the chat archive; its private keys come from the archive itself, version by version.
     archive_secret: str
+    # Opens what is kept for whoever syncs the directory.
+    contact_sync_secret: str
 
     @classmethod
     def for_seed(cls, seed: int) -> "Credentials":
@@ -29,6 +31,7 @@ class Credentials:
             callback_token=draw_text(dice, 24),
             callback_aes_key=draw_text(dice, 43),
             archive_secret=draw_text(dice, 43),
+            contact_sync_secret=draw_text(dice, 43),
         )
 
     def as_dict(self) -> dict[str, str | int]:

@@ -3,6 +3,13 @@
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
+
+class Xml(str):
+    """A value that is XML already."""
+
+    __slots__ = ()
+
+
 Value = str | int | list[str]
 
 
@@ -10,13 +17,15 @@ Value = str | int | list[str]
 class Event:
     """One event; `fields` keep the documented order of elements.
 
-    `bare` names the elements that the platform sends without CDATA besides numbers.
+    `bare` names the elements that the platform sends without CDATA besides numbers, `without`
+    those of every event that this one has not.
     """
 
     name: str
     create_time: int
     fields: dict[str, Value]
     bare: frozenset[str] = field(default=frozenset())
+    without: frozenset[str] = field(default=frozenset())
 
     @property
     def is_about_staff(self) -> bool:
@@ -30,20 +39,23 @@ class Event:
             "MsgType": "event",
             "Event": self.name,
         }
-        body = "".join(self._element(name, value) for name, value in (head | self.fields).items())
+        fields = {n: v for n, v in (head | self.fields).items() if n not in self.without}
+        body = "".join(self._element(name, value) for name, value in fields.items())
         return f"<xml>{body}</xml>"
 
     def _element(self, name: str, value: Value) -> str:
         if isinstance(value, list):
             inner = "".join(f"<Item>{escape(item)}</Item>" for item in value)
+        elif isinstance(value, Xml):
+            inner = value
         elif isinstance(value, int) or name in self.bare:
             inner = escape(str(value))
         else:
-            inner = _cdata(value)
+            inner = write_cdata(value)
         return f"<{name}>{inner}</{name}>"
 
 
-def _cdata(text: str) -> str:
+def write_cdata(text: str) -> str:
     # "]]>" would end the section, so it is split over two.
     return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
 
@@ -60,6 +72,11 @@ def contact_event(change: str, userid: str, external_userid: str, at: int, **mor
 
 def chat_event(change: str, chat_id: str, at: int, **more: Value) -> Event:
     return Event("change_external_chat", at, {"ChatId": chat_id, "ChangeType": change} | more)
+
+
+def acquisition_event(change: str, at: int, **more: Value) -> Event:
+    fields: dict[str, Value] = {"ChangeType": change}
+    return Event("customer_acquisition", at, fields | {n: v for n, v in more.items() if v != ""})
 
 
 def tag_event(change: str, any_id: str, tag_type: str, at: int) -> Event:

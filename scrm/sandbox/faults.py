@@ -2,19 +2,35 @@
 
 import threading
 from collections import defaultdict, deque
+from itertools import groupby
+from typing import Any
 
+from scrm.sandbox.garbling import FORMS
 from scrm.sandbox.ledger import Ledger
 from scrm.sandbox.tokens import TokenDesk
 
 ANY = "*"
+Value = float | str
+
+
+class FaultUnknown(ValueError):
+    """There is no such trouble."""
 
 
 class ConnectionCut(Exception):
-    """The connection ends here without an answer."""
+    """The connection ends here without an answer; with `reset` as the network resets one."""
+
+    def __init__(self, *, reset: bool = False) -> None:
+        super().__init__("connection cut")
+        self.reset = reset
 
 
 class ServerBroken(Exception):
-    """The platform answers HTTP 500."""
+    """The platform answers an HTTP status of the 500s."""
+
+    def __init__(self, status: int = 500) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
 
 
 class Faults:
@@ -24,7 +40,7 @@ class Faults:
         self._ledger = ledger
         self._tokens = tokens
         self._lock = threading.Lock()
-        self._orders: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self._orders: defaultdict[tuple[str, str], deque[Value]] = defaultdict(deque)
 
     def lose_answer(self, path: str, times: int = 1) -> None:
         """Let the act happen, then close the connection without an answer."""
@@ -34,17 +50,37 @@ class Faults:
         """Close the connection before anything happens."""
         self._order("drop_request", path, 0, times)
 
+    def reset_connection(self, path: str, times: int = 1) -> None:
+        """Reset the connection before anything happens, as a broken network does."""
+        self._order("reset_connection", path, 0, times)
+
     def fail(self, path: str, errcode: int, times: int = 1) -> None:
         """Answer an errcode instead of acting."""
         self._order("fail", path, errcode, times)
 
     def http_500(self, path: str, times: int = 1) -> None:
         """Answer HTTP 500 with a page that is no JSON, without acting."""
-        self._order("http_500", path, 0, times)
+        self._order("http_500", path, 500, times)
+
+    def http_error(self, path: str, status: int = 502, times: int = 1) -> None:
+        """Answer another HTTP status of the 500s like `http_500`."""
+        if not 500 <= status <= 599:
+            raise FaultUnknown(f"{status} is no status of the 500s")
+        self._order("http_500", path, status, times)
 
     def delay(self, path: str, seconds: float, times: int = 1) -> None:
         """Wait (in real time) before acting."""
         self._order("delay", path, seconds, times)
+
+    def garble(self, path: str, form: str = "html", times: int = 1) -> None:
+        """Let the act happen, then answer in a form of `scrm.sandbox.garbling`."""
+        if form not in FORMS:
+            raise FaultUnknown(f"no form {form!r}; there are {', '.join(sorted(FORMS))}")
+        self._order("garble", path, form, times)
+
+    def reject_tokens(self, path: str = ANY, times: int = 1) -> None:
+        """Answer 40014 whatever the token, fresh ones included; gettoken itself goes on working."""
+        self._order("reject_tokens", path, 40014, times)
 
     def expire_tokens(self) -> None:
         """End every token given out so far: the platform answers 42001."""
@@ -61,7 +97,17 @@ class Faults:
         with self._lock:
             self._orders.clear()
 
-    def take(self, kind: str, path: str) -> float | None:
+    def in_force(self) -> list[dict[str, Any]]:
+        """Return what has still to strike, in the order in which each path meets it."""
+        with self._lock:
+            orders = {target: list(values) for target, values in self._orders.items()}
+        return [
+            {"kind": kind, "path": path, "value": value, "times": len(list(group))}
+            for (kind, path), values in orders.items()
+            for value, group in groupby(values)
+        ]
+
+    def take(self, kind: str, path: str) -> Value | None:
         """Return the value of an order that strikes now, or None."""
         with self._lock:
             for target in (path, ANY):
@@ -73,6 +119,6 @@ class Faults:
         self._ledger.append(f"fault.{kind}", path=path, value=value)
         return value
 
-    def _order(self, kind: str, path: str, value: float, times: int) -> None:
+    def _order(self, kind: str, path: str, value: Value, times: int) -> None:
         with self._lock:
             self._orders[kind, path].extend([value] * times)

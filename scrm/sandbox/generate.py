@@ -1,5 +1,6 @@
 """A made-up maternity brand, the same for the same seed."""
 
+from itertools import accumulate
 from random import Random
 
 from scrm.sandbox import vocabulary as words
@@ -123,10 +124,10 @@ class _Builder:
             return
         dice = self._dice("customers")
         # Members differ in how many customers they keep.
-        weights = [dice.uniform(0.5, 2) for _ in self._followers]
+        weights = list(accumulate(dice.uniform(0.5, 2) for _ in self._followers))
         for _ in range(count):
             person = self._world.add_person(_draw_person(dice))
-            first = dice.choices(self._followers, weights)[0]
+            first = dice.choices(self._followers, cum_weights=weights)[0]
             others = _draw_other_followers(dice, self._followers, first)
             added_at = self._now - int(dice.betavariate(1, 2.2) * HISTORY_DAYS * DAY) - 60
             for member in [first, *others]:

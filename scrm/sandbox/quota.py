@@ -2,23 +2,26 @@
 
 import calendar
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from scrm.sandbox.options import QuotaMode
-from scrm.sandbox.world import World
+
+if TYPE_CHECKING:
+    from scrm.sandbox.world import World
 
 # The platform's calendar days and months are cut at midnight in China.
 CHINA = ZoneInfo("Asia/Shanghai")
 
 
-def remaining_quota(world: World, recipient: str, *, at: float) -> int:
+def remaining_quota(world: "World", recipient: str, *, at: float) -> int:
     """Return how many more messages the customer or group can receive in the running period."""
     start, allowed = _period(world.options.quota_mode, at)
     received = sum(1 for moment in world.received_log.get(recipient, ()) if start <= moment <= at)
     return max(0, allowed - received)
 
 
-def count_received(world: World, recipient: str, *, at: float, times: int = 1) -> None:
+def count_received(world: "World", recipient: str, *, at: float, times: int = 1) -> None:
     world.received_log.setdefault(recipient, []).extend([at] * times)
 
 

@@ -63,6 +63,8 @@ class Member:
     left_number: int = 0
     # Whether the chat archive is on for the member.
     is_archived: bool = True
+    # Whether the console greets new customers of the member, so that no app may.
+    has_console_welcome: bool = False
 
     @property
     def has_left(self) -> bool:
@@ -108,6 +110,8 @@ class Relation:
     wechat_channels: dict[str, Any] | None = None
     last_chat_at: float = 0
     is_half: bool = False
+    # Whether the member has not even been told to confirm: it waits like any friend request.
+    is_requested: bool = False
     deleted_by_member_at: float | None = None
     deleted_by_customer_at: float | None = None
 

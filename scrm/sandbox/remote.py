@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from scrm.sandbox.credentials import Credentials
+from scrm.sandbox.faults import ANY
 from scrm.sandbox.ledger import Entry
 from scrm.sandbox.remote_people import RemotePeople
 from scrm.sandbox.wire import SandboxRefused, Wire
@@ -43,6 +44,22 @@ class RemoteFaults:
     def http_500(self, path: str, times: int = 1) -> None:
         self._wire.post("faults/http_500", path=path, times=times)
 
+    def http_error(self, path: str, status: int = 502, times: int = 1) -> None:
+        self._wire.post("faults/http_error", path=path, status=status, times=times)
+
+    def reset_connection(self, path: str, times: int = 1) -> None:
+        self._wire.post("faults/reset_connection", path=path, times=times)
+
+    def garble(self, path: str, form: str = "html", times: int = 1) -> None:
+        self._wire.post("faults/garble", path=path, form=form, times=times)
+
+    def reject_tokens(self, path: str = ANY, times: int = 1) -> None:
+        self._wire.post("faults/reject_tokens", path=path, times=times)
+
+    def in_force(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._wire.get("faults")["faults"]
+        return rows
+
     def delay(self, path: str, seconds: float, times: int = 1) -> None:
         self._wire.post("faults/delay", path=path, seconds=seconds, times=times)
 
@@ -79,6 +96,25 @@ class RemoteCallbacks:
 
     def reorder_next(self, count: int = 2) -> None:
         self._wire.post("callbacks/reorder_next", count=count)
+
+    def delay_next(self, seconds: float, count: int = 1) -> None:
+        self._wire.post("callbacks/delay_next", seconds=seconds, count=count)
+
+    def strip_next(self, element: str, count: int = 1) -> None:
+        self._wire.post("callbacks/strip_next", element=element, count=count)
+
+    def repeat_next(self, count: int = 1) -> None:
+        self._wire.post("callbacks/repeat_next", count=count)
+
+    def begin_outage(self, *, lose: bool = False) -> None:
+        self._wire.post("callbacks/begin_outage", lose=lose)
+
+    def end_outage(self) -> int:
+        return int(self._wire.post("callbacks/end_outage")["result"])
+
+    def in_force(self) -> dict[str, int]:
+        counts: dict[str, int] = self._wire.get("callbacks")["callbacks"]
+        return counts
 
 
 class SandboxRemote:
@@ -131,6 +167,9 @@ class SandboxRemote:
 
     def app_messages(self) -> dict[str, Any]:
         return self._wire.get("summary/app_messages")
+
+    def moments(self) -> dict[str, int]:
+        return self._wire.get("summary/moments")
 
     def tagging(self) -> dict[str, dict[str, list[str]]]:
         return self._wire.get("summary/tagging")

@@ -12,6 +12,7 @@ from scrm.sandbox.accounts import (
     account_for_archive,
     account_for_groups,
     account_for_handover,
+    account_for_moments,
     account_for_tagging,
     account_for_text,
 )
@@ -57,6 +58,13 @@ class SandboxServer:
         world.on_reminded.append(behaviour.consider_reminder)
         world.on_transfer.append(self.people.await_takeover)
         world.on_chat_given.append(self.people.announce_given)
+        world.on_befriended.append(self.people.settle_link_customer)
+        world.on_customer_said.append(self.people.count_link_message)
+        world.on_member_changed.append(self.people.check_links)
+        self.people.watch_quota()
+        world.on_upload.append(self.people.begin_fetch)
+        world.on_moment.append(behaviour.consider_moment)
+        world.on_published.append(behaviour.consider_published)
         self._sockets = OpenSockets()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -135,6 +143,9 @@ class SandboxServer:
 
     def app_messages(self) -> dict[str, Any]:
         return account_for_app_messages(self.world)
+
+    def moments(self) -> dict[str, int]:
+        return account_for_moments(self.world)
 
     def tagging(self) -> dict[str, dict[str, list[str]]]:
         return account_for_tagging(self.world)

@@ -1,6 +1,8 @@
 """HTTP/1.1 with kept connections, which werkzeug's own development server does not offer."""
 
+import os
 import socket
+import struct
 import threading
 from io import BytesIO
 from typing import Any
@@ -63,9 +65,12 @@ class KeepAliveHandler(WSGIRequestHandler):
 
         try:
             answer = b"".join(self.server.app(environ, start_response))
-        except ConnectionCut:
+        except ConnectionCut as cut:
             self.close_connection = True
-            _shut(self.connection)
+            if cut.reset:
+                _reset(self.connection)
+            else:
+                _shut(self.connection)
         else:
             self._write(*head[-1], answer)
 
@@ -84,6 +89,14 @@ class KeepAliveHandler(WSGIRequestHandler):
             self.send_header(name, value)
         self._headers_buffer.append(b"\r\n" + answer)
         self.flush_headers()
+
+
+def _reset(connection: socket.socket) -> None:
+    """End a connection with a reset instead of a farewell."""
+    lingering = struct.pack("ii", 1, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering)
+    # The handler's files share the descriptor, so it is closed itself.
+    os.close(connection.detach())
 
 
 def _shut(connection: socket.socket) -> None:

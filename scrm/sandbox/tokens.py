@@ -8,10 +8,11 @@ from scrm.sandbox.world import World
 
 APP = "app"
 ARCHIVE = "archive"
+CONTACT_SYNC = "contact_sync"
 
 
 class TokenDesk:
-    """Issues and checks the tokens of the app and of the archive; guarded by the world's lock."""
+    """Issues and checks the tokens of every secret; guarded by the world's lock."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -35,8 +36,8 @@ class TokenDesk:
             self._expiries[token] = now + remaining
         return token, int(remaining)
 
-    def check(self, token: str, audience: str = "") -> None:
-        """Refuse a token that is unknown, over, or meant for another audience ("" = for any)."""
+    def check(self, token: str) -> None:
+        """Refuse a token that is unknown or over."""
         if not token:
             raise Refused(41001)
         expires_at = self._expiries.get(token)
@@ -44,6 +45,9 @@ class TokenDesk:
             raise Refused(40014)
         if expires_at <= self._world.clock.now():
             raise Refused(42001)
+
+    def check_audience(self, token: str, audience: str) -> None:
+        """Refuse a token that is meant for another audience ("" = for any)."""
         if audience not in {"", self._audiences[token]}:
             raise Refused(48002)
 
@@ -56,7 +60,11 @@ class TokenDesk:
 
     def _find_audience(self, secret: str) -> str:
         credentials = self._world.credentials
-        for audience, right in ((APP, credentials.secret), (ARCHIVE, credentials.archive_secret)):
+        for audience, right in (
+            (APP, credentials.secret),
+            (ARCHIVE, credentials.archive_secret),
+            (CONTACT_SYNC, credentials.contact_sync_secret),
+        ):
             if hmac.compare_digest(secret.encode(), right.encode()):
                 return audience
         raise Refused(40001)

@@ -5,13 +5,27 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 
+from scrm.sandbox.acquisition import AcquisitionBook
 from scrm.sandbox.archive import Archive
+from scrm.sandbox.archived_media import FileShelf
+from scrm.sandbox.cards import CardBook
 from scrm.sandbox.clock import VirtualClock
+from scrm.sandbox.contact_walks import ContactWalk
+from scrm.sandbox.contact_ways import ContactWayBook
+from scrm.sandbox.conversations import Conversations
 from scrm.sandbox.credentials import Credentials
 from scrm.sandbox.dice import draw_id, draw_text, make_dice
+from scrm.sandbox.foreign_ids import ForeignIds
 from scrm.sandbox.handovers import HandoverBook, Transfer
+from scrm.sandbox.interception import Interception
+from scrm.sandbox.internal_rooms import RoomBook
+from scrm.sandbox.js_tickets import TicketDesk
 from scrm.sandbox.ledger import Ledger
+from scrm.sandbox.media import MediaStore, UploadJob
+from scrm.sandbox.moments import Moment, MomentBook, MomentTask
+from scrm.sandbox.oauth import OauthDesk
 from scrm.sandbox.options import Options
+from scrm.sandbox.products import Product
 from scrm.sandbox.records import (
     AppMessage,
     Chat,
@@ -22,7 +36,10 @@ from scrm.sandbox.records import (
     Person,
     Relation,
 )
+from scrm.sandbox.service import ServiceDesk
+from scrm.sandbox.strategies import StrategyBook
 from scrm.sandbox.tagbook import TagBook
+from scrm.sandbox.welcomes import GroupWelcomeBook, WelcomeDesk
 
 
 class World:
@@ -31,7 +48,7 @@ class World:
     `lock` guards all of it: endpoints and acting people hold it while they read or write.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - one line for each thing there is
         self, *, seed: int = 1, clock: VirtualClock | None = None, options: Options | None = None
     ) -> None:
         self.seed = seed
@@ -50,10 +67,30 @@ class World:
         self.app_messages: list[AppMessage] = []
         # Content and receivers → when that was last said, and as which message.
         self.app_messages_said: dict[str, tuple[float, str]] = {}
+        self.app_messages_recalled: dict[str, float] = {}
+        self.cards = CardBook(self)
+        self.oauth = OauthDesk(self)
+        self.js_tickets = TicketDesk(self)
+        self.strategies = StrategyBook(self.tags.rule_tags)
         self.told_log: dict[str, list[float]] = {}
         self.join_ways: dict[str, JoinWay] = {}
+        self.contact_ways = ContactWayBook()
+        self.media = MediaStore()
+        self.moments = MomentBook()
+        self.products: dict[str, Product] = {}
+        self.interception = Interception()
+        self.welcomes = WelcomeDesk()
+        self.group_welcomes = GroupWelcomeBook()
+        self.acquisition = AcquisitionBook(self.options.acquisition_balance, self.clock.now())
+        self.conversations = Conversations()
+        # Pages of a walk over all served contacts, by the walk's number.
+        self.contact_walks: dict[int, ContactWalk] = {}
         self.handovers = HandoverBook()
         self.archive = Archive(seed)
+        self.archive_files = FileShelf(self)
+        self.rooms = RoomBook()
+        self.service = ServiceDesk(self)
+        self.foreign_ids = ForeignIds(self)
         # Where the world is served, for the addresses of pictures.
         self.root_url = ""
         self.received_log: dict[str, list[float]] = {}
@@ -64,6 +101,19 @@ class World:
         # (and whether he was outside of it before).
         self.on_transfer: list[Callable[[Transfer], None]] = []
         self.on_chat_given: list[Callable[[Chat, bool], None]] = []
+        # Called with a file that is to be fetched from an address, a moment that members are asked
+        # to publish, and what one of them has published.
+        self.on_upload: list[Callable[[UploadJob], None]] = []
+        self.on_moment: list[Callable[[Moment], None]] = []
+        self.on_published: list[Callable[[Moment, MomentTask], None]] = []
+        # Called with a relation that has become one (half at least) by the customer's own doing.
+        self.on_befriended: list[Callable[[Relation], None]] = []
+        # Called with the relation in which a customer has written.
+        self.on_customer_said: list[Callable[[Relation], None]] = []
+        # Called with a member who can add customers no longer, or again.
+        self.on_member_changed: list[Callable[[Member], None]] = []
+        # Relations that were begun anew since.
+        self.former_relations: list[Relation] = []
         self._userids: dict[str, str] = {}
         self._by_member: dict[str, dict[str, Relation]] = {}
         self._by_person: dict[str, dict[str, Relation]] = {}
@@ -122,7 +172,9 @@ class World:
     def add_relation(self, relation: Relation) -> Relation:
         """Record a relation; one of the same pair is replaced and begins anew."""
         mine = self._by_member.setdefault(relation.userid, {})
-        mine.pop(relation.external_userid, None)
+        former = mine.pop(relation.external_userid, None)
+        if former is not None:
+            self.former_relations.append(former)
         mine[relation.external_userid] = relation
         self._by_person.setdefault(relation.external_userid, {})[relation.userid] = relation
         return relation

@@ -12,6 +12,7 @@ import xmltodict
 from wechatpy.work.crypto import WeChatCrypto
 
 from scrm.sandbox.credentials import Credentials
+from scrm.sandbox.formats import paint
 from scrm.sandbox.server import SandboxServer
 
 
@@ -40,6 +41,18 @@ class Api:
         answer = self.post(path, **body)
         assert answer["errcode"] == 0, answer
         return answer
+
+    def upload(
+        self, path: str, content: bytes, filename: str = "图.png", /, **query: str
+    ) -> dict[str, Any]:
+        """Post a file as multipart."""
+        parameters = {"access_token": self.token} | query
+        files = {"media": (filename, content)}
+        return read_json(self.call("POST", path, params=parameters, files=files))
+
+    def upload_picture(self) -> str:
+        """Return the media_id of a small picture for messages."""
+        return str(self.upload("media/upload", paint(8, 6), type="image")["media_id"])
 
     def walk(self, path: str, rows: str, /, **body: Any) -> Iterator[list[Any]]:
         """Yield the pages of a cursor walk."""

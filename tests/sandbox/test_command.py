@@ -55,7 +55,7 @@ def test_announces_itself_as_json_and_stops_within_a_second() -> None:
 def test_tells_people_how_to_connect() -> None:
     with running() as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(12)]
+        lines = [process.stdout.readline() for _ in range(13)]
 
         assert "3 staff, 20 customers and 1 groups" in lines[0]
         assert any("create_corp --corp-id ww" in line for line in lines)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scrm.sandbox.archived_kinds import SAMPLES as SAMPLES_OF_KINDS
+from scrm.sandbox.media import Medium
 from scrm.sandbox.recorded import load_recorded
 from scrm.sandbox.server import SandboxServer
 from tests.sandbox.client import Api
@@ -173,6 +174,18 @@ def test_answers_have_the_documented_fields(
     assert documented - answered <= MAY_LACK.get(name, set())
 
 
+def keep_media(sandbox: SandboxServer, attachments: list[dict[str, Any]]) -> None:
+    """Keep files under the ids that the documented attachments name."""
+    world = sandbox.world
+    for attachment in attachments:
+        kind = attachment["msgtype"]
+        for field, file_kind in (("media_id", kind), ("pic_media_id", "image")):
+            media_id = attachment[kind].get(field)
+            if media_id:
+                medium = Medium(media_id, file_kind, "a", b"bytes", world.clock.now())
+                world.media.add(medium, days=world.options.media_days)
+
+
 def test_mass_message_answers_have_the_documented_fields(
     recorded: SandboxServer, recorded_api: Api
 ) -> None:
@@ -180,6 +193,7 @@ def test_mass_message_answers_have_the_documented_fields(
     for userid in ("rocky", "tommy"):
         recorded.people.talk(userid, WECOM_CUSTOMER)
     request = json.loads((SAMPLES / "add_msg_template.req.json").read_text(encoding="utf-8"))
+    keep_media(recorded, request["attachments"])
     personal = recorded.people.send_personally("tommy", "您好")
     asked = post("externalcontact/add_msg_template", **(request | {"sender": "lisi"}))
     recorded.people.confirm_all(asked["msgid"])

@@ -1,8 +1,10 @@
 import time
 from collections import Counter
+from random import Random
 
 import pytest
 
+from scrm.sandbox import generate
 from scrm.sandbox.clock import VirtualClock
 from scrm.sandbox.generate import DAY, build_world
 from scrm.sandbox.world import World
@@ -78,6 +80,34 @@ def test_copes_with_small_sizes(staff: int, customers: int) -> None:
 
     assert len(world.present_members()) == staff
     assert len(world.persons) >= customers
+
+
+class CountingDice(Random):
+    draws = 0
+
+    def random(self) -> float:
+        CountingDice.draws += 1
+        return super().random()
+
+    def getrandbits(self, k: int, /) -> int:
+        CountingDice.draws += 1
+        return super().getrandbits(k)
+
+
+def test_draws_no_more_for_a_customer_of_a_large_brand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """50 000 customers are to be there in less than 10 s; drawing is most of the work."""
+
+    def draws_per_customer(staff: int, customers: int) -> float:
+        CountingDice.draws = 0
+        build_world(1, staff=staff, customers=customers, groups=staff * 3)
+        return CountingDice.draws / customers
+
+    monkeypatch.setattr(generate, "make_dice", lambda *seed: CountingDice(":".join(map(str, seed))))
+
+    small, large = draws_per_customer(20, 1000), draws_per_customer(80, 4000)
+
+    assert small < 100
+    assert large < 1.1 * small
 
 
 def test_builds_five_thousand_customers_in_a_moment() -> None:

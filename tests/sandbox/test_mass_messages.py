@@ -9,7 +9,8 @@ ADD = "externalcontact/add_msg_template"
 REMIND = "externalcontact/remind_groupmsg_send"
 CANCEL = "externalcontact/cancel_groupmsg_send"
 TEXT = {"content": "新品到店"}
-IMAGE = {"msgtype": "image", "image": {"media_id": "m1"}}
+# Stands for a picture that the test uploads.
+IMAGE = {"msgtype": "image", "image": {"media_id": "picture"}}
 
 
 def asked_of(sandbox: SandboxServer, msgid: str) -> dict[str, list[str]]:
@@ -182,6 +183,9 @@ def test_checks_the_documented_limits(
     api: Api, buyers: list[str], changes: dict[str, Any], errcode: int
 ) -> None:
     body: dict[str, Any] = {"text": TEXT, "external_userid": [buyers[0]]} | changes
+    if IMAGE in body.get("attachments", ()):
+        picture = IMAGE | {"image": {"media_id": api.upload_picture()}}
+        body["attachments"] = [picture] * len(body["attachments"])
 
     assert api.post(ADD, **body)["errcode"] == errcode
 

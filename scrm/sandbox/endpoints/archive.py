@@ -1,9 +1,12 @@
 """The chat archive: what was said, and who agreed to that."""
 
+import base64
 import hmac
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from scrm.sandbox.archived_media import CHUNK
 from scrm.sandbox.call import Call
 from scrm.sandbox.endpoints.registry import Answer, endpoint
 from scrm.sandbox.errors import Refused
@@ -12,23 +15,68 @@ from scrm.sandbox.tokens import ARCHIVE
 
 MESSAGES_PER_CALL = 1000
 PAIRS_PER_CALL = 100
+INDEX = re.compile(r"Range:bytes=(\d+)-\d+")
 
 
 @endpoint("POST", "archive/getchatdata", needs_token=False)
 def list_messages(call: Call) -> Answer:
     """Answer what the platform's own library gives; it is not reached like this there."""
-    credentials = call.world.credentials
-    if call.text("corpid", missing=41002) != credentials.corp_id:
-        raise Refused(40013)
-    secret = call.text("archive_secret", missing=41004)
-    if not hmac.compare_digest(secret.encode(), credentials.archive_secret.encode()):
-        raise Refused(40001)
-    _check_enabled(call)
+    _check_library(call)
     seq, limit = call.integer("seq", 0), call.integer("limit", MESSAGES_PER_CALL)
     if seq < 0 or not 1 <= limit <= MESSAGES_PER_CALL:
         raise Refused(40058, "seq or limit")
     archive = call.world.archive
     return {"chatdata": [archive.seal(m) for m in archive.after(seq, limit, call.world)]}
+
+
+@endpoint("POST", "archive/getmediadata", needs_token=False)
+def read_file(call: Call) -> Answer:
+    """Answer one piece of a file, in base64; `outindexbuf` is what to ask for the next one with."""
+    _check_library(call)
+    files = call.world.archive_files
+    file = files.find(call.text("sdkfileid"))
+    if file is None:
+        raise Refused(10005)
+    if files.is_over(file):
+        raise Refused(301048)
+    start = _read_index(call.optional_text("indexbuf"), file.size)
+    content = file.read()[start : start + CHUNK]
+    end = start + len(content)
+    is_finish = end >= file.size
+    last = min(end + CHUNK, file.size) - 1
+    return {
+        "data": base64.b64encode(content).decode(),
+        "outindexbuf": "" if is_finish else f"Range:bytes={end}-{last}",
+        "is_finish": is_finish,
+    }
+
+
+@endpoint("POST", "msgaudit/groupchat/get", audience=ARCHIVE)
+def get_room(call: Call) -> Answer:
+    """Answer a group without outsiders; those with them are customer groups."""
+    _check_enabled(call)
+    room_id = call.text("roomid")
+    room = call.world.rooms.rooms.get(room_id)
+    if room is None:
+        raise Refused(301059 if room_id in call.world.chats else 40050, room_id)
+    return {
+        "roomname": room.name,
+        "creator": room.creator,
+        "room_create_time": room.created_at,
+        "notice": room.notice,
+        "members": [{"memberid": m, "jointime": at} for m, at in room.members.items()],
+    }
+
+
+@endpoint("GET", "msgaudit/get_robot_info", audience=ARCHIVE)
+def get_robot(call: Call) -> Answer:
+    _check_enabled(call)
+    robot_id = call.text("robot_id")
+    robot = call.world.rooms.robots.get(robot_id)
+    if robot is None:
+        raise Refused(301061, robot_id)
+    fields = {"robot_id": robot_id, "name": robot.name, "creator_userid": robot.creator}
+    return {"data": fields}
 
 
 @endpoint("POST", "msgaudit/get_permit_user_list", audience=ARCHIVE)
@@ -61,6 +109,27 @@ def check_room_agreements(call: Call) -> Answer:
     guests = (member for member in chat.members.values() if member.type == 2)
     rows = [_describe(call, chat.chat_id, guest.id, guest.join_time) for guest in guests]
     return {"agreeinfo": rows}
+
+
+def _check_library(call: Call) -> None:
+    """Refuse whoever could not open the library: a wrong corp or secret, or no archive."""
+    credentials = call.world.credentials
+    if call.text("corpid", missing=41002) != credentials.corp_id:
+        raise Refused(40013)
+    secret = call.text("archive_secret", missing=41004)
+    if not hmac.compare_digest(secret.encode(), credentials.archive_secret.encode()):
+        raise Refused(40001)
+    _check_enabled(call)
+
+
+def _read_index(index: str, size: int) -> int:
+    """Return where the piece begins that an earlier answer pointed to."""
+    if not index:
+        return 0
+    found = INDEX.fullmatch(index)
+    if found is None or int(found[1]) >= size:
+        raise Refused(40058, "indexbuf")
+    return int(found[1])
 
 
 def _check_enabled(call: Call) -> None:

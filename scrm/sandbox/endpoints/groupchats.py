@@ -55,6 +55,16 @@ def get_chat(call: Call) -> Answer:
     }
 
 
+@endpoint("POST", "externalcontact/opengid_to_chatid")
+def find_chat(call: Call) -> Answer:
+    chat_id = call.world.conversations.opengids.get(call.text("opengid"))
+    if chat_id is None:
+        raise Refused(90511)
+    if call.world.chats[chat_id].dismissed_at is not None:
+        raise Refused(49008)
+    return {"chat_id": chat_id}
+
+
 def _listed(world: World, owners: list[str]) -> list[Chat]:
     """Return groups of the given owners, or of all members present: one who left must be named."""
     wanted = {userid.lower() for userid in owners}

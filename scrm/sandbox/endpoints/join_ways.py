@@ -20,7 +20,7 @@ def add_join_way(call: Call) -> Answer:
     world = call.world
     config_id = draw_text(world.dice, 32, "0123456789abcdef")
     way = _read(call, config_id)
-    if len(world.join_ways) >= world.options.contact_way_limit:
+    if len(world.join_ways) + len(world.contact_ways.ways) >= world.options.contact_way_limit:
         raise Refused(41045)
     world.join_ways[config_id] = way
     _note(call, "added", way)

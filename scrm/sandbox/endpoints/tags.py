@@ -35,7 +35,7 @@ def list_tags(call: Call) -> Answer:
 
 @endpoint("POST", "externalcontact/add_corp_tag")
 def add_tags(call: Call) -> Answer:
-    world, wanted = call.world, _read_new_tags(call)
+    world, wanted = call.world, read_new_tags(call)
     group = _find_or_name_group(call)
     if any(world.tags.has_name(group, name) for name in wanted):
         raise Refused(40071)
@@ -56,12 +56,12 @@ def edit_tag(call: Call) -> Answer:
     tag_id = call.text("id")
     target = _find_own(call, tag_id)
     if "name" in call.parameters:
-        name = _check_name(call.optional_text("name"))
+        name = check_name(call.optional_text("name"))
         if name != target.name and _is_taken(call, target, name):
             raise Refused(40071)
         target.name = name
     if "order" in call.parameters:
-        target.order = _check_order(call.parameters["order"])
+        target.order = check_order(call.parameters["order"])
     call.world.ledger.append("api.tag_edited", id=tag_id)
     return {}
 
@@ -131,14 +131,14 @@ def _check_carriable(call: Call, tag_ids: Iterable[str]) -> None:
             raise Refused(40068, tag_id)
 
 
-def _read_new_tags(call: Call) -> dict[str, int]:
+def read_new_tags(call: Call) -> dict[str, int]:
     """Return name → order of the tags to make; a name given twice makes one tag."""
     rows = call.parameters.get("tag")
     if not rows:
         raise Refused(40063, "tag")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Refused(40058, "tag must be a list of objects")
-    return {_check_name(row.get("name")): _check_order(row.get("order", 0)) for row in rows}
+    return {check_name(row.get("name")): check_order(row.get("order", 0)) for row in rows}
 
 
 def _find_or_name_group(call: Call) -> CorpTagGroup:
@@ -147,19 +147,19 @@ def _find_or_name_group(call: Call) -> CorpTagGroup:
     group_id = call.optional_text("group_id")
     if group_id:
         return _known(world.tags.find_group(group_id), group_id)
-    name = _check_name(call.text("group_name"))
-    order = _check_order(call.parameters.get("order", 0))
+    name = check_name(call.text("group_name"))
+    order = check_order(call.parameters.get("order", 0))
     existing = world.tags.find_group_named(name)
     return existing or CorpTagGroup(world.mint_id("et"), name, call.now, order)
 
 
-def _check_name(name: object) -> str:
+def check_name(name: object) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= NAME_LENGTH:
         raise Refused(40072)
     return name
 
 
-def _check_order(order: object) -> int:
+def check_order(order: object) -> int:
     number = to_integer(order, "order")
     if not 0 <= number <= LARGEST_ORDER:
         raise Refused(40058, "order")

@@ -5,9 +5,11 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from scrm.sandbox.callbacks import Callbacks
+from scrm.sandbox.conversations import Said
 from scrm.sandbox.dice import draw_text
 from scrm.sandbox.events import Event, contact_event
 from scrm.sandbox.records import Chat, ContactType, MassMessage, Member, Person, Relation
+from scrm.sandbox.welcomes import WelcomeCode
 from scrm.sandbox.world import World
 
 P = ParamSpec("P")
@@ -87,9 +89,44 @@ class Actor:
         except TypeError as error:
             raise ActRefused(f"a person has no such fact: {error}") from error
 
-    def mint_welcome(self, person: Person) -> str:
+    def issue_welcome(self, relation: Relation) -> str:
+        """Return a code that is good for one greeting, or "" where the platform gives none."""
+        world, pair = self.world, (relation.userid, relation.external_userid)
         # A WeCom partner gets no welcome.
-        return draw_text(self.world.dice, 43) if person.type == ContactType.WECHAT else ""
+        if world.persons[relation.external_userid].type != ContactType.WECHAT:
+            return ""
+        if world.options.console_welcome or world.members[relation.userid].has_console_welcome:
+            self.world.ledger.append("welcome.by_console", userid=pair[0], external_userid=pair[1])
+            return ""
+        since = relation.createtime
+        if world.conversations.have_talked(*pair, since=since) or world.welcomes.has_greeted(
+            *pair, since=since
+        ):
+            return ""
+        return self._mint_welcome(*pair)
+
+    def _mint_welcome(self, userid: str, external_userid: str) -> str:
+        now, options = self.world.clock.now(), self.world.options
+        code = WelcomeCode(draw_text(self.world.dice, 43), userid, external_userid, now)
+        if options.rival_welcome_seconds:
+            code.rival_until = now + options.rival_welcome_seconds
+        return self.world.welcomes.add(code).code
+
+    def note_said(self, relation: Relation, *, by_customer: bool) -> None:
+        """Remember that one of the two wrote to the other."""
+        now = self.world.clock.now()
+        relation.last_chat_at = now
+        self.world.conversations.note(
+            Said(now, relation.userid, relation.external_userid, by_customer)
+        )
+        if by_customer:
+            for hear in self.world.on_customer_said:
+                hear(relation)
+
+    def tell_changed(self, member: Member) -> None:
+        """Let whoever depends on the member learn that he can or cannot add customers now."""
+        for learn in self.world.on_member_changed:
+            learn(member)
 
     def member(self, userid: str) -> Member:
         member = self.world.find_member(userid)

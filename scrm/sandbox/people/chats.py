@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scrm.sandbox.conversations import Departure
+from scrm.sandbox.dice import draw_text
 from scrm.sandbox.events import chat_event
 from scrm.sandbox.handing_over import give_chat, is_chat_full
 from scrm.sandbox.people.acting import Actor, ActRefused, act
@@ -11,6 +13,7 @@ from scrm.sandbox.records import Chat, ChatMember, JoinWay
 # The event and the detail count scenes differently: invited is 0 there and 1 here.
 EVENT_JOIN_SCENES = {1: 0, 2: 0, 3: 3}
 SCANNED = 3
+OUTSIDER = 2
 
 
 class ChatActs(Actor):
@@ -62,7 +65,10 @@ class ChatActs(Actor):
         if not leavers:
             raise ActRefused("none of them can leave")
         for member_id in leavers:
-            del chat.members[member_id]
+            stay, now = chat.members.pop(member_id), self.world.clock.now()
+            self.world.conversations.departures.append(
+                Departure(chat_id, member_id, stay.join_time, now)
+            )
         chat.admins = [userid for userid in chat.admins if userid in chat.members]
         self._change_members(chat, "del_member", leavers, QuitScene=int(removed))
 
@@ -91,6 +97,16 @@ class ChatActs(Actor):
         self.chat(chat_id).dismissed_at = self.world.clock.now()
         self.world.ledger.append("chat.dismissed", chat_id=chat_id)
         self.emit(chat_event("dismiss", chat_id, self.world.now()))
+
+    @act
+    def open_miniprogram_in_chat(self, chat_id: str) -> str:
+        """Let somebody open a mini-program in a group; return the name it knows the group by."""
+        opengids = self.world.conversations.opengids
+        known = next((gid for gid, known in opengids.items() if known == chat_id), "")
+        opengid = known or "o" + draw_text(self.world.dice, 27)
+        opengids[opengid] = self.chat(chat_id).chat_id
+        self.world.ledger.append("chat.miniprogram_opened", chat_id=chat_id, opengid=opengid)
+        return opengid
 
     def _open_chat(self, owner: str, name: str, members: Sequence[str] = ()) -> Chat:
         chat = Chat(
@@ -137,6 +153,24 @@ class ChatActs(Actor):
         for member_id in newcomers:
             chat.members[member_id] = self._make_member(member_id, scene, invitor, state)
         self._change_members(chat, "add_member", newcomers, JoinScene=EVENT_JOIN_SCENES[scene])
+        self._greet(chat, newcomers)
+
+    def _greet(self, chat: Chat, newcomers: list[str]) -> None:
+        """Send what the group greets with, if anything, to outsiders who have just entered."""
+        template = self.world.group_welcomes.of_chat(chat.chat_id)
+        if template is None:
+            return
+        for member_id in newcomers:
+            if chat.members[member_id].type == OUTSIDER:
+                name = self.world.persons[member_id].name
+                self.world.ledger.append(
+                    "group_welcome.sent",
+                    chat_id=chat.chat_id,
+                    external_userid=member_id,
+                    template_id=template.template_id,
+                    text=template.content.text.replace("%NICKNAME%", name),
+                    attachments=[a["msgtype"] for a in template.content.attachments],
+                )
 
     def _announce_owner(self, chat: Chat, *, is_new: bool) -> None:
         if is_new:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scrm.sandbox.people.acting import Actor, ActRefused, act
-from scrm.sandbox.records import Relation
+from scrm.sandbox.people.acting import ActRefused, act
+from scrm.sandbox.people.befriending import Befriending, Origin
 
 
-class ContactActs(Actor):
+class ContactActs(Befriending):
     @act
     def add_customer(
         self,
@@ -24,36 +24,20 @@ class ContactActs(Actor):
         """
         member = self.follower(userid)
         someone = self.meet(person)
-        known = self.world.find_relation(member.userid, someone.external_userid)
-        if known is not None and known.is_friendship:
-            raise ActRefused(f"{someone.external_userid!r} is a customer of {userid!r} already")
-        relation = self.world.add_relation(
-            Relation(
-                userid=member.userid,
-                external_userid=someone.external_userid,
-                number=self.world.next_number(),
-                createtime=self.world.now(),
-                state=state,
-                add_way=add_way,
-                oper_userid=someone.external_userid,
-                last_chat_at=self.world.clock.now(),
-                is_half=half,
-            )
-        )
-        self.note_contact("half_added" if half else "added", relation, state=state)
-        change = "add_half_external_contact" if half else "add_external_contact"
-        self.emit_change(change, relation, State=state, WelcomeCode=self.mint_welcome(someone))
+        relation = self.relate(member, someone, Origin(state, add_way), half=half)
+        if half:
+            self.announce_half(relation)
+        else:
+            self.announce(relation)
         return someone.external_userid
 
     @act
     def accept_customer(self, userid: str, external_userid: str) -> None:
-        """Let the member confirm a half-added customer."""
+        """Let the member confirm a half-added customer, or one who only asked."""
         relation = self.relation(userid, external_userid)
         if not relation.is_half:
             raise ActRefused(f"{external_userid!r} is not waiting for {userid!r}")
-        relation.is_half = False
-        self.note_contact("added", relation, state=relation.state)
-        self.emit_change("add_external_contact", relation, State=relation.state)
+        self.confirm_relation(relation)
 
     @act
     def customer_deletes(self, external_userid: str, userid: str) -> None:
@@ -110,5 +94,6 @@ class ContactActs(Actor):
     def talk(self, userid: str, external_userid: str) -> None:
         """Let the two chat, which makes the member the one who is asked next; no event."""
         relation = self.relation(userid, external_userid)
-        relation.last_chat_at = self.world.clock.now()
+        for by_customer in (True, False):
+            self.note_said(relation, by_customer=by_customer)
         self.note_contact("talked", relation)

@@ -60,6 +60,7 @@ class StaffActs(Actor):
             chat.status = 1
         self.world.ledger.append("staff.left", userid=member.userid)
         self.emit(staff_event("delete_user", self.world.now(), UserID=member.userid))
+        self.tell_changed(member)
 
     @act
     def set_customer_contact(self, userid: str, *, enabled: bool) -> None:
@@ -67,6 +68,7 @@ class StaffActs(Actor):
         member = self.member(userid)
         member.customer_contact = enabled
         self.world.ledger.append("staff.contact_range", userid=member.userid, enabled=enabled)
+        self.tell_changed(member)
 
     @act
     def set_capacity(self, userid: str, capacity: int | None) -> None:
@@ -74,6 +76,7 @@ class StaffActs(Actor):
         member = self.member(userid)
         member.capacity = capacity
         self.world.ledger.append("staff.capacity", userid=member.userid, capacity=capacity)
+        self.tell_changed(member)
 
     @act
     def set_verified(self, userid: str, *, verified: bool) -> None:
@@ -81,6 +84,7 @@ class StaffActs(Actor):
         member = self.member(userid)
         member.is_verified = verified
         self.world.ledger.append("staff.verified", userid=member.userid, verified=verified)
+        self.tell_changed(member)
 
     @act
     def set_last_login(self, userid: str, days_ago: float) -> None:
