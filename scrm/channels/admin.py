@@ -1,5 +1,6 @@
 """The door's ledgers: callbacks that came in, changes asked of the platform, what is paused."""
 
+import re
 import xml.dom.minidom
 from collections.abc import Callable
 from typing import Any
@@ -7,18 +8,21 @@ from xml.parsers.expat import ExpatError
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.decorators import action as themed_action
 
 from scrm.audit.actions.recording import Actor
-from scrm.channels.actions.inbox import replay_event
+from scrm.channels.actions.inbox import replay_event, replay_events_like
 from scrm.channels.actions.outbox import cancel_operation, retry_operation
 from scrm.channels.models import EndpointPause, InboundEvent, Operation, Refresh
+from scrm.channels.outbox_board import board_of
 from scrm.common.admin import (
     DialogForm,
     ReadOnlyMixin,
@@ -29,7 +33,7 @@ from scrm.common.admin_filters import ChoiceWordFilter, DayRangeFilter, WordFilt
 from scrm.common.badges import UNKNOWN, status_badge
 from scrm.common.errors import DomainError
 from scrm.common.facts import facts_table
-from scrm.tenancy.scoped_admin import ScopedModelAdmin
+from scrm.tenancy.scoped_admin import ScopedModelAdmin, scope_for, visible_corps
 
 # Callbacks in words, by event and change [callbacks.md]; others are shown as they came.
 EVENTS: dict[tuple[str, str], Any] = {
@@ -53,7 +57,30 @@ EVENTS: dict[tuple[str, str], Any] = {
     ("change_contact", "create_party"): _("department created"),
     ("change_contact", "update_party"): _("department changed"),
     ("change_contact", "delete_party"): _("department deleted"),
+    ("change_contact", "update_tag"): _("tag of staff changed"),
+    ("customer_acquisition", "balance_low"): _("acquisition balance low"),
+    ("customer_acquisition", "balance_exhausted"): _("acquisition balance used up"),
+    ("customer_acquisition", "balance_increased"): _("acquisition balance increased"),
+    ("customer_acquisition", "quota_expire_soon"): _("acquisition balance expires soon"),
+    ("customer_acquisition", "link_unavailable"): _("acquisition link unavailable"),
+    ("customer_acquisition", "delete_link"): _("acquisition link deleted"),
+    ("customer_acquisition", "open_profile"): _("acquisition link: card opened"),
+    ("customer_acquisition", "friend_request"): _("acquisition link: asked to be added"),
+    ("customer_acquisition", "customer_start_chat"): _("acquisition link: chat started"),
+    ("customer_acquisition", "message_from_customer"): _("acquisition link: customer wrote"),
+    ("batch_job_result", ""): _("job on the directory finished"),
     ("msgaudit_notify", ""): _("new messages in the archive"),
+    ("upload_media_job_finish", ""): _("file fetched by the platform"),
+    ("kf_msg_or_event", ""): _("customer service: something new"),
+    ("kf_account_auth_change", ""): _("customer service accounts changed"),
+    ("template_card_event", ""): _("card answered"),
+    ("template_card_menu_event", ""): _("menu of a card used"),
+    ("enter_agent", ""): _("app opened"),
+    ("subscribe", ""): _("app: member of staff joined"),
+    ("unsubscribe", ""): _("app: member of staff left"),
+    ("click", ""): _("app: menu key pressed"),
+    ("view", ""): _("app: menu link opened"),
+    ("location", ""): _("app: place reported"),
 }
 OPERATIONS: dict[str, Any] = {
     "tag_customer": _("tag a customer on the platform"),
@@ -78,8 +105,12 @@ OPERATION_TONES = {
     "parked": "amber",
     "cancelled": "grey",
 }
-# What can be done to an operation, by its status.
+# What can be done to an event or an operation, by its status.
+REPLAYING = {"failed": ("replay", "replay_alike"), "ignored": ("replay", "replay_alike")}
 HANDLING = {"parked": ("retry", "cancel"), "pending": ("cancel",)}
+_SECRET = re.compile(
+    r"secret|token|password|private_key|aes_key|ticket|welcome_code", re.IGNORECASE
+)
 # One click is one transaction per row; more than this is a matter for a command.
 _MOST_AT_ONCE = 500
 
@@ -128,7 +159,8 @@ class InboundEventAdmin(ReadOnlyMixin, ScopedModelAdmin[InboundEvent]):
     search_help_text = _("Search by customer or group chat id, or by error.")
     ordering = ("-id",)
     actions = ("replay_all",)
-    actions_detail = ("replay",)
+    actions_list = ("dead_letters",)
+    actions_detail = ("replay", "replay_alike")
     fields = (
         ("what", "state"),
         ("happened_at", "received_at"),
@@ -167,6 +199,38 @@ class InboundEventAdmin(ReadOnlyMixin, ScopedModelAdmin[InboundEvent]):
         replay_event(event, actor=Actor.of_user(request.user), now=timezone.now())
         self.message_user(request, _t("The event will be handled again within seconds."))
 
+    @object_action(
+        _("Handle all of this kind again"),
+        explanation=_(
+            "All events of this brand and kind that ended as this one did go back into the queue."
+        ),
+        permission="replay",
+        icon="playlist_play",
+    )
+    def replay_alike(self, request: HttpRequest, event: InboundEvent, form: DialogForm) -> None:
+        count = replay_events_like(event, actor=Actor.of_user(request.user), now=timezone.now())
+        message = ngettext(
+            "%(count)d event will be handled again within seconds.",
+            "%(count)d events will be handled again within seconds.",
+            count,
+        )
+        self.message_user(request, message % {"count": count})
+
+    @themed_action(  # type: ignore[untyped-decorator, unused-ignore]
+        description=_("Dead letters"), permissions=["view"], icon="error"
+    )
+    def dead_letters(self, request: HttpRequest) -> HttpResponse:
+        """Show what was given up, only."""
+        given_up = InboundEvent.Status.FAILED.value
+        address = reverse("admin:channels_inboundevent_changelist")
+        return HttpResponseRedirect(f"{address}?status={given_up}")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        event = self.get_object(request, str(object_id))
+        shown = REPLAYING.get(event.status, ("replay",)) if event else ()
+        actions = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        return [each for each in actions if each.action_name.endswith(shown)]
+
     def title_of(self, request: HttpRequest, object_id: str) -> str:
         event = self.get_object(request, object_id)
         return f"{self.what(event)} #{event.pk}" if event else ""
@@ -180,11 +244,11 @@ class InboundEventAdmin(ReadOnlyMixin, ScopedModelAdmin[InboundEvent]):
     def state(self, event: InboundEvent) -> SafeString:
         return status_badge(event, EVENT_TONES)
 
-    @display(_("error"))
+    @display(_("error or reason"))
     def trouble(self, event: InboundEvent) -> str:
         return event.error.strip().splitlines()[-1][:120] if event.error.strip() else UNKNOWN
 
-    @display(_("error"))
+    @display(_("error or reason"))
     def trouble_in_full(self, event: InboundEvent) -> str:
         return (
             format_html("<pre class='scrm-pre'>{}</pre>", event.error) if event.error else UNKNOWN
@@ -232,6 +296,7 @@ class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
     search_fields = ("idempotency_key", "error")
     search_help_text = _("Search by key or by error.")
     ordering = ("-id",)
+    list_before_template = "admin/channels/outbox_board.html"
     actions = ("retry_all", "cancel_all")
     actions_detail = ("retry", "cancel")
     fields = (
@@ -253,6 +318,18 @@ class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
         # The payload of a mass message can hold ten thousand ids: only its own page reads it.
         return super().get_queryset(request).defer("payload", "result")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        scope = scope_for(request)
+        corps = {
+            corp.pk: str(corp)
+            for corp in visible_corps(request)
+            if scope.everything or corp.pk in scope.corp_ids
+        }
+        board = board_of(corps, titles=OPERATIONS, now=timezone.now())
+        return super().changelist_view(request, {"board": board, **(extra_context or {})})
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         operation = self.get_object(request, str(object_id))
@@ -327,11 +404,22 @@ class OperationAdmin(ReadOnlyMixin, ScopedModelAdmin[Operation]):
 
     @display(_("what was asked"))
     def asked(self, operation: Operation) -> str:
-        return facts_table(_shortened(operation.payload))
+        return facts_table(masked(_shortened(operation.payload)))
 
     @display(_("answer"))
     def answer(self, operation: Operation) -> str:
-        return facts_table(_shortened(operation.result))
+        return facts_table(masked(_shortened(operation.result)))
+
+
+def masked(data: Any, name: str = "") -> Any:
+    """Without what opens a door: tokens, secrets, one-time codes."""
+    if _SECRET.search(name) and data not in ("", None):
+        return "••••"
+    if isinstance(data, dict):
+        return {key: masked(value, str(key)) for key, value in data.items()}
+    if isinstance(data, list):
+        return [masked(value) for value in data]
+    return data
 
 
 def _shortened(data: Any) -> Any:
@@ -350,7 +438,7 @@ def _shortened(data: Any) -> Any:
 class EndpointPauseAdmin(ReadOnlyMixin, ScopedModelAdmin[EndpointPause]):
     scoping = "whole_corp"
     empty_hint = _("The platform has not asked us to slow down.")
-    list_display = ("what", "until", "errcode", "brand")
+    list_display = ("what", "until", "errcode", "error", "brand")
     list_select_related = ("corp",)
     ordering = ("-until",)
 

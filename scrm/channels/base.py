@@ -6,7 +6,7 @@ Records are what the platform says now, as plain values. Nothing here talks to t
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,10 @@ class GroupChatRecord:
     members: tuple[MemberRecord, ...]
 
 
+# Fields of an attachment that name a media file of ours, and the platform's that take its id.
+FILE_FIELDS = {"file": "media_id", "pic_file": "pic_media_id"}
+
+
 @dataclass(frozen=True)
 class MassMessage:
     """What a member of staff is asked to send, and to whom: customers or chats, not both.
@@ -118,7 +122,8 @@ class MassMessage:
     external_userids: tuple[str, ...]
     content: str
     chat_ids: tuple[str, ...] = ()
-    # `{"kind": "link", "title": …, "url": …}` and so on, as campaigns keep them.
+    # `{"kind": "link", "title": …, "url": …}` and so on, as campaigns keep them; `file` and
+    # `pic_file` name media files of ours.
     attachments: tuple[dict[str, Any], ...] = ()
 
 
@@ -261,7 +266,21 @@ class ArchivedRecord:
     recalls: str = ""
     # What the sender says about being archived.
     agreement: Agreement | None = None
+    # The platform's own form of what `text` does not say all of; "" when there is no more to it.
+    payload: str = ""
+    # What a reviewer should know; the message was opened all the same.
+    remark: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class ArchivedFile:
+    """A picture, voice or document in an archived message; the platform keeps it for 5 days."""
+
+    file_id: str
+    md5: str = ""
+    size: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -280,6 +299,16 @@ class ArchiveSource(Protocol):
 
     def room_agreements(self, room_id: str) -> Sequence[Agreement]:
         """What the outsiders of a room agreed to; none for a room the platform does not know."""
+
+    def files_in(self, payload: str) -> Sequence[ArchivedFile]:
+        """The files that a message's payload names."""
+
+    def fetch_media(self, file_id: str, *, md5: str, into: IO[bytes], most: int = 1 << 30) -> int:
+        """Write a file piece by piece into `into`; returns its size.
+
+        Raises `ChannelError` when it is forgotten, larger than `most` bytes, or not what `md5`
+        says; what was written until then is worth nothing.
+        """
 
 
 class Channel(Protocol):
@@ -347,6 +376,9 @@ class Channel(Protocol):
 
     def send_app_message(self, userids: Sequence[str], text: str) -> Sequence[str]:
         """Tell staff something through the app; returns the userids it did not reach."""
+
+    def upload_media(self, kind: str, name: str, content: bytes) -> str:
+        """Give the platform an image, voice, video or file; the id it knows it by for 3 days."""
 
     def check_credentials(self) -> None:
         """Fetch a token; raises `ChannelError` that names the setting to change."""

@@ -1,10 +1,12 @@
-"""Start-up checks: time limits that only make sense together."""
+"""Start-up checks: time limits that only make sense together, kinds that say all they have to."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+
+from scrm.channels.kinds import registered_kinds, unsaid_of
 
 
 @register()
@@ -20,4 +22,14 @@ def lease_outlasts_a_call(**_: Any) -> Sequence[CheckMessage]:
             hint="Make it at least 5 s longer, or lower SCRM_CHANNEL_TIMEOUT.",
             id="channels.E001",
         )
+    ]
+
+
+@register()
+def kinds_are_complete(**_: Any) -> Sequence[CheckMessage]:
+    """What an operation does when something goes wrong is decided before anything does."""
+    return [
+        Error(f"The operation {kind.name} {unsaid}.", id="channels.E002")
+        for kind in registered_kinds()
+        for unsaid in unsaid_of(kind)
     ]

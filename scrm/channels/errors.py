@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from scrm.common.errors import DomainError
 
+_NO_CODE = 2**31
+
 
 class ChannelError(DomainError):
     """The platform refused: the same request will be refused again."""
@@ -18,7 +20,8 @@ class ChannelError(DomainError):
 
     def __init__(self, detail: str, *, errcode: int | None = None) -> None:
         super().__init__(detail)
-        self.errcode = errcode
+        # What is no code of the platform's (and would fit no column) is said in the detail only.
+        self.errcode = errcode if errcode is None or abs(errcode) < _NO_CODE else None
 
 
 class InputRefused(ChannelError):

@@ -1,6 +1,6 @@
 """The door's ledgers: what came in, what is asked, what is to be read again, and our tokens."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -68,6 +68,12 @@ class InboundEvent(CorpModel):
                 fields=["next_attempt_at", "id"], name="event_queue", condition=Q(status="received")
             ),
             models.Index(fields=["corp", "-id"], name="event_by_corp"),
+            # The dead letters: listed, counted on every page of health, replayed by kind.
+            models.Index(
+                fields=["corp", "event", "change_type", "-id"],
+                name="event_dead_letters",
+                condition=Q(status="failed"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -75,21 +81,7 @@ class InboundEvent(CorpModel):
 
 
 class OperationQuerySet(CorpQuerySet["Operation"]):
-    def due(self, now: datetime) -> Self:
-        """Operations to be asked now: unpaused endpoint, head of their serial queue."""
-        earlier = Operation.objects.filter(
-            corp_id=OuterRef("corp_id"),
-            serial_key=OuterRef("serial_key"),
-            status__in=Operation.UNFINISHED,
-            pk__lt=OuterRef("pk"),
-        )
-        paused = EndpointPause.objects.filter(
-            corp_id=OuterRef("corp_id"), kind=OuterRef("kind"), until__gt=now
-        )
-        waiting = self.filter(status=Operation.Status.PENDING, next_attempt_at__lte=now)
-        return waiting.filter(~Exists(earlier) | Q(serial_key=""), ~Exists(paused)).order_by(
-            "priority", "next_attempt_at", "id"
-        )
+    """What is due is told by the fair claim (scrm/channels/actions/claiming.py)."""
 
 
 class Operation(CorpModel):
@@ -141,11 +133,17 @@ class Operation(CorpModel):
             )
         ]
         indexes = [
-            # `due()` and the look for expired leases.
+            # Expired leases, lost answers, what waits for a person: few rows, however many wait.
             models.Index(
-                fields=["priority", "next_attempt_at", "id"],
-                name="operation_queue",
-                condition=Q(status__in=["pending", "in_flight", "unknown"]),
+                fields=["status", "next_attempt_at", "id"],
+                name="operation_under_way",
+                condition=Q(status__in=["in_flight", "unknown", "parked"]),
+            ),
+            # The claim: each lane's most urgent rows, without a look at the others'.
+            models.Index(
+                fields=["corp", "kind", "priority", "next_attempt_at", "id"],
+                name="operation_lanes",
+                condition=Q(status="pending"),
             ),
             models.Index(
                 fields=["corp", "serial_key", "id"],
@@ -186,6 +184,44 @@ class EndpointPause(CorpModel):
 
     def __str__(self) -> str:
         return f"{self.kind} until {self.until}"
+
+
+class ApiWindow(models.Model):
+    """How much of one limit is taken, where no Redis counts it (scrm/channels/counters.py).
+
+    The table is unlogged: it costs no flush to disk, and after a crash it begins anew.
+    """
+
+    key = models.CharField(max_length=200, primary_key=True)
+    # When all that was taken is regained; of a counter, when it is forgotten.
+    until = models.DateTimeField()
+    count = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class ApiUsage(CorpModel):
+    """How often an endpoint was called on a day (of the platform's time zone), for people to see."""
+
+    endpoint = models.CharField(_("endpoint"), max_length=80)
+    day = models.DateField(_("day"))
+    calls = models.PositiveIntegerField(_("calls"), default=0)
+    # The last minute with calls, and how many.
+    minute = models.DateTimeField()
+    minute_calls = models.PositiveIntegerField(default=0)
+
+    objects = CorpQuerySet["ApiUsage"].as_manager()
+
+    class Meta:
+        verbose_name = _("calls of a day")
+        verbose_name_plural = _("calls of a day")
+        constraints = [
+            models.UniqueConstraint(fields=["corp", "endpoint", "day"], name="api_usage_once_a_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint} {self.day}: {self.calls}"
 
 
 class RefreshQuerySet(CorpQuerySet["Refresh"]):
@@ -277,3 +313,68 @@ class ArchiveKey(CorpModel):
 
     def __str__(self) -> str:
         return f"{self.corp_id} v{self.version}"
+
+
+class MediaFileQuerySet(CorpQuerySet["MediaFile"]):
+    def due(self, now: datetime) -> Self:
+        """Files to be given to the platform now: wanted, or about to expire there."""
+        return self.filter(next_upload_at__lte=now).order_by("next_upload_at", "id")
+
+
+class MediaFile(CorpModel):
+    """A picture, voice, video or file of the corp, kept once by its content.
+
+    The platform forgets what it was given after three days [doc 90253]: the file stays here and is
+    given to it again, when it is wanted and before that time has passed.
+    """
+
+    class Kind(models.TextChoices):
+        IMAGE = "image", _("picture")
+        VOICE = "voice", _("voice")
+        VIDEO = "video", _("video")
+        FILE = "file", _("file")
+
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    name = models.CharField(_("name"), max_length=128)
+    # SHA-256 of the content, in hex; where it lies in the storage is made of it.
+    digest = models.CharField(max_length=64, editable=False)
+    size = models.PositiveIntegerField(_("bytes"))
+    media_id = models.CharField(_("media id"), max_length=256, blank=True)
+    expires_at = models.DateTimeField(_("on the platform until"), null=True)
+    # When a message last named it: what is in use is renewed in time.
+    used_at = models.DateTimeField(_("used"), null=True)
+    # Null: not to be uploaded until somebody wants it. While it is uploaded, the end of the lease.
+    next_upload_at = models.DateTimeField(_("next upload"), null=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    problem = models.TextField(_("problem"), blank=True)
+    created_by = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField(_("created"))
+
+    objects = MediaFileQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("media file")
+        verbose_name_plural = _("media files")
+        constraints = [
+            models.UniqueConstraint(fields=["corp", "kind", "digest"], name="media_file_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_upload_at", "id"],
+                name="media_upload_queue",
+                condition=Q(next_upload_at__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> str:
+        """Where the content lies in Django's default storage."""
+        return f"{self.corp_id}/{self.digest[:2]}/{self.digest}"
+
+    def usable_id(self, now: datetime, *, at_least: timedelta) -> str:
+        """The platform's id of it, if that is good for as long; else ""."""
+        is_good = self.expires_at is not None and self.expires_at - now >= at_least
+        return self.media_id if is_good else ""

@@ -7,6 +7,7 @@ from scrm.channels.models import ArchiveKey
 from scrm.channels.wecom.archive import ArchiveMissing, open_archive_of
 from scrm.channels.wecom.channel import WeComChannel
 from scrm.channels.wecom.client import client_of
+from scrm.channels.wecom.media import MediaDesk
 from scrm.tenancy.models import Corp
 
 
@@ -20,6 +21,7 @@ def open_channel(corp: Corp) -> Channel:
         directory=client_of(corp, corp.secret),
         contact=client_of(corp, corp.customer_secret),
         agent_id=corp.agent_id,
+        media=MediaDesk(corp),
     )
 
 

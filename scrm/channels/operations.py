@@ -45,23 +45,8 @@ def payload_of(message: MassMessage) -> dict[str, Any]:
 
 
 def register_operations() -> None:
-    register_kind(OperationKind(TAG_CUSTOMER, _tag_customer))
-    register_kind(
-        OperationKind(ASK_MASS_MESSAGE, _ask_message, find=_find_message, identity="msgid")
-    )
-    # Staff may be reminded 3 times a day: a reminder is not repeated on a guess.
-    register_kind(OperationKind(REMIND_MASS_MESSAGE, _remind, is_harmless_twice=False))
-    register_kind(OperationKind(CANCEL_MASS_MESSAGE, _cancel))
-    register_kind(OperationKind(TRANSFER_CUSTOMERS, _transfer_customers, find=_find_transfer))
-    # The platform says of a chat that it has the owner already (90504, 90508).
-    register_kind(OperationKind(TRANSFER_CHATS, _transfer_chats))
-    register_kind(OperationKind(CHANGE_REMARK, _change_remark))
-    # Nobody can list codes: one whose answer was lost is made anew, the lost one is never shown.
-    register_kind(OperationKind(CREATE_JOIN_CODE, _create_join_code))
-    register_kind(OperationKind(UPDATE_JOIN_CODE, _update_join_code))
-    register_kind(OperationKind(DELETE_JOIN_CODE, _delete_join_code))
-    # The platform drops a repetition within half an hour (enable_duplicate_check).
-    register_kind(OperationKind(SEND_APP_MESSAGE, _send_app_message))
+    for kind in _KINDS:
+        register_kind(kind)
 
 
 def _tag_customer(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
@@ -177,3 +162,64 @@ def _message_of(payload: dict[str, Any]) -> MassMessage:
 
 def _result_of(asked: AskedMessage) -> dict[str, Any]:
     return {"msgid": asked.msgid, "refused": list(asked.refused)}
+
+
+_KINDS = (
+    OperationKind(
+        TAG_CUSTOMER, _tag_customer, endpoints=("externalcontact/mark_tag",), in_batches=True
+    ),
+    OperationKind(
+        ASK_MASS_MESSAGE,
+        _ask_message,
+        endpoints=("externalcontact/add_msg_template",),
+        find=_find_message,
+        identity="msgid",
+    ),
+    # Staff may be reminded 3 times a day: a reminder is not repeated on a guess.
+    OperationKind(
+        REMIND_MASS_MESSAGE,
+        _remind,
+        endpoints=("externalcontact/remind_groupmsg_send",),
+        is_harmless_twice=False,
+    ),
+    OperationKind(
+        CANCEL_MASS_MESSAGE, _cancel, endpoints=("externalcontact/cancel_groupmsg_send",)
+    ),
+    OperationKind(
+        TRANSFER_CUSTOMERS,
+        _transfer_customers,
+        endpoints=(
+            "externalcontact/transfer_customer",
+            "externalcontact/resigned/transfer_customer",
+        ),
+        find=_find_transfer,
+    ),
+    # The platform says of a chat that it has the owner already (90504, 90508).
+    OperationKind(
+        TRANSFER_CHATS,
+        _transfer_chats,
+        endpoints=(
+            "externalcontact/groupchat/transfer",
+            "externalcontact/groupchat/onjob_transfer",
+        ),
+    ),
+    OperationKind(
+        CHANGE_REMARK, _change_remark, endpoints=("externalcontact/remark",), in_batches=True
+    ),
+    # Nobody can list codes: one whose answer was lost is made anew, the lost one is never shown.
+    OperationKind(
+        CREATE_JOIN_CODE, _create_join_code, endpoints=("externalcontact/groupchat/add_join_way",)
+    ),
+    OperationKind(
+        UPDATE_JOIN_CODE,
+        _update_join_code,
+        endpoints=("externalcontact/groupchat/update_join_way",),
+    ),
+    OperationKind(
+        DELETE_JOIN_CODE, _delete_join_code, endpoints=("externalcontact/groupchat/del_join_way",)
+    ),
+    # The platform drops a repetition within half an hour (enable_duplicate_check).
+    OperationKind(
+        SEND_APP_MESSAGE, _send_app_message, endpoints=("message/send",), in_batches=True
+    ),
+)

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from scrm.channels.actions.inbox import handle_due_events
+from scrm.channels.actions.media import upload_due_media
 from scrm.channels.actions.outbox import run_due_operations
 from scrm.channels.actions.refreshes import run_due_refreshes
 from scrm.jobs.ticks import tick
@@ -26,6 +27,11 @@ def run_outbox(*, now: datetime) -> Counter[str]:
 @tick("refreshes", every=timedelta(seconds=3), queue="sync")
 def read_again(*, now: datetime) -> Counter[str]:
     return run_due_refreshes(now=now)
+
+
+@tick("media", every=timedelta(seconds=3), queue="delivery")
+def upload_media(*, now: datetime) -> Counter[str]:
+    return upload_due_media(now=now)
 
 
 @shared_task

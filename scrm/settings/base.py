@@ -217,9 +217,26 @@ CHANNEL_TIMEOUTS = (5.0, float(env_int("SCRM_CHANNEL_TIMEOUT", 15)))
 # Longer than a call can take: a lease that ran out means that its worker is gone.
 OUTBOX_LEASE = timedelta(seconds=env_int("SCRM_OUTBOX_LEASE", 30))
 OUTBOX_MAX_ATTEMPTS = 8
+# What the platform takes from one corp, per endpoint [doc 90312]; exceptions: scrm/channels/limits.py.
+CHANNEL_CALLS_PER_MINUTE = env_int("SCRM_CALLS_PER_MINUTE", 10_000)
+CHANNEL_CALLS_PER_HOUR = env_int("SCRM_CALLS_PER_HOUR", 150_000)
+# Calls of one endpoint under way at a time (45033); the platform does not publish its number.
+CHANNEL_CONCURRENCY = env_int("SCRM_CHANNEL_CONCURRENCY", 10)
 INBOX_LEASE = timedelta(seconds=60)
 INBOX_MAX_ATTEMPTS = 6
+# No callback for this long, where there used to be some, means that they do not reach us.
+INBOX_SILENCE = timedelta(hours=env_int("SCRM_INBOX_SILENCE_HOURS", 6))
 CALLBACK_MAX_BYTES = 1_000_000
+# Tencent's library for the chat archive: a path, and how it gets to the platform.
+ARCHIVE_SDK = env_str("SCRM_ARCHIVE_SDK", "")
+ARCHIVE_PROXY = env_str("SCRM_ARCHIVE_PROXY", "")
+ARCHIVE_PROXY_LOGIN = env_str("SCRM_ARCHIVE_PROXY_LOGIN", "")
+ARCHIVE_TIMEOUT = env_int("SCRM_ARCHIVE_TIMEOUT", 20)
+# How far behind the archive may be before the home page says so; the platform forgets after 5 days.
+ARCHIVE_ALARM_AFTER = timedelta(hours=env_int("SCRM_ARCHIVE_ALARM_HOURS", 24))
+# Pictures, videos and files of messages; with several hosts, a directory that all of them share.
+# Never served by address: the admin shows them to who may see the corp.
+MEDIA_ROOT = env_str("SCRM_MEDIA_DIR", "") or embedded.data_dir() / "media"
 # A campaign may list 100 000 customers by their ids, about 35 bytes each.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
 

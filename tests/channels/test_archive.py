@@ -80,6 +80,11 @@ def part(kind: str, **body: Any) -> dict[str, Any]:
             },
             "Chat\nOne\nT\nu\nTwo",
         ),
+        (
+            "meeting_voice_call",
+            {"meeting_voice_call": {"sdkfileid": "f", "demofiledata": [{"filename": "a.pdf"}]}},
+            "a.pdf",
+        ),
         ("image", {"image": {"md5sum": "0", "sdkfileid": "f"}}, ""),
         ("voice", {"voice": {"play_length": 3}}, ""),
         ("text", {"text": "content"}, ""),

@@ -179,11 +179,11 @@ def test_refuses_more_than_a_megabyte(client: Client, corp: Corp, post: Post) ->
         contact_xml("add_external_contact", "").encode(),
     ],
 )
-def test_stores_a_good_seal_around_nonsense_as_failed(post: Post, inner: bytes) -> None:
+def test_keeps_a_good_seal_around_nonsense_with_the_reason(post: Post, inner: bytes) -> None:
     assert post(inner).status_code == 200
 
     event = InboundEvent.objects.get()
-    assert event.status == "failed"
+    assert event.status == "ignored"
     assert event.error
 
 

@@ -104,6 +104,52 @@ def test_spends_two_tokens_on_a_platform_that_refuses_all(
     assert sandbox.calls() == {"gettoken": 2, TAGS: 2}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_spends_two_tokens_for_many_threads_that_are_all_refused(sandbox: SandboxServer) -> None:
+    corp = connect_to(sandbox)
+    sandbox.faults.fail(TAGS, 40014, times=500)
+    endings: list[str] = []
+
+    def ask() -> None:
+        try:
+            open_channel(corp).tag_groups()
+        except ChannelError as error:
+            endings.append(type(error).__name__)
+        connection.close()
+
+    for _ in range(2):
+        threads = [Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert endings == ["BackOff"] * 12
+    assert sandbox.calls()["gettoken"] <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_spends_two_tokens_for_many_processes_that_are_all_refused(sandbox: SandboxServer) -> None:
+    connect_to(sandbox)
+    sandbox.faults.fail(TAGS, 40014, times=500)
+    code = """
+from scrm.channels.errors import BackOff
+from scrm.channels.opening import open_channel
+for _ in range(3):
+    try:
+        open_channel(Corp.objects.get()).tag_groups()
+    except BackOff as error:
+        print(error.errcode)
+"""
+    processes = [start_python(code) for _ in range(3)]
+
+    outputs = [finish(process).split() for process in processes]
+
+    assert outputs == [["40014"] * 3] * 3
+    assert sandbox.calls()["gettoken"] <= 2
+
+
 def test_refuses_a_wrong_secret_and_does_not_repeat_it(brand: Corp, sandbox: SandboxServer) -> None:
     right = brand.secret
     brand.secret = right[::-1]

@@ -7,7 +7,8 @@ import pytest
 from scrm.audit.actions.recording import SYSTEM
 from scrm.audit.models import AuditEntry
 from scrm.channels import kinds
-from scrm.channels.actions.asking import begin_call, claim_due
+from scrm.channels.actions.asking import begin_call
+from scrm.channels.actions.claiming import claim_due
 from scrm.channels.actions.outbox import (
     OperationNotWaiting,
     OperationOvertaken,
@@ -18,7 +19,7 @@ from scrm.channels.actions.outbox import (
     retry_operation,
     run_due_operations,
 )
-from scrm.channels.actions.outcomes import record_found, record_success
+from scrm.channels.actions.outcomes import record_found, record_success, record_successes
 from scrm.channels.base import MassMessage
 from scrm.channels.kinds import subscribe_outcome
 from scrm.channels.models import EndpointPause, Operation
@@ -26,6 +27,7 @@ from scrm.channels.opening import open_channel
 from scrm.channels.operations import (
     ASK_MASS_MESSAGE,
     CANCEL_MASS_MESSAGE,
+    CHANGE_REMARK,
     REMIND_MASS_MESSAGE,
     TAG_CUSTOMER,
     payload_of,
@@ -449,6 +451,78 @@ def test_parks_an_operation_that_kills_its_workers(ask: Ask) -> None:
 
     assert reread(operation).status == "parked"
     assert "worker died" in operation.error
+
+
+def test_parks_what_cannot_be_prepared_with_its_reason(
+    ask: Ask, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(operation: Operation, now: datetime) -> None:
+        raise RuntimeError("no such colour")
+
+    monkeypatch.setitem(kinds._preparations, ASK_MASS_MESSAGE, fail)
+    operation = ask()
+    for number in range(9):
+        run_due_operations(now=NOW + timedelta(hours=number))
+
+    assert (reread(operation).status, operation.attempts) == ("parked", 8)
+    assert operation.error == "RuntimeError: no such colour"
+    assert ASK_PATH not in sandbox.calls()
+
+
+def test_parks_what_cannot_be_looked_for_with_its_reason(
+    ask: Ask, brand: Corp, sandbox: SandboxServer
+) -> None:
+    operation = ask(payload={"external_userids": ["wm"]})
+
+    assert run_due_operations(now=NOW) == {"unknown": 1}
+    assert run_due_operations(now=NOW + timedelta(minutes=5)) == {"unknown": 1}
+    assert run_due_operations(now=NOW + timedelta(hours=2)) == {"parked": 1}
+
+    assert reread(operation).error.startswith("KeyError: 'sender'")
+
+
+def test_asks_a_batch_again_when_its_worker_dies_in_between(tag: Ask, brand: Corp) -> None:
+    tag("1", add=0)
+    (claimed,) = claim_due(now=NOW, at_most=10)
+
+    assert claimed.called_at == NOW
+    assert run_due_operations(now=NOW + timedelta(seconds=29)) == {}
+    assert run_due_operations(now=NOW + LEASE) == {"reclaimed": 1, "succeeded": 1}
+
+
+def test_records_each_of_a_batch_although_a_listener_fails_for_one(
+    brand: Corp, sandbox: SandboxServer, audience: dict[str, list[str]]
+) -> None:
+    userid, customers = next(iter(audience.items()))
+    wishes = [
+        Wish(one, {"userid": userid, "external_userid": one, "remark": "x"})
+        for one in customers[:3]
+    ]
+    enqueue_operations(CHANGE_REMARK, corp=brand, wishes=wishes, now=NOW)
+    heard = []
+
+    def listen(operation: Operation, now: datetime) -> None:
+        if operation.idempotency_key == customers[1]:
+            raise RuntimeError("no room")
+        heard.append(operation.idempotency_key)
+
+    subscribe_outcome(CHANGE_REMARK, listen)
+
+    counts = run_due_operations(now=NOW)
+
+    assert counts == {"succeeded": 2, "unrecorded": 1}
+    assert set(heard) == {customers[0], customers[2]}
+    assert Operation.objects.filter(status="succeeded").count() == 2
+
+
+def test_believes_a_late_answer_of_a_batch(tag: Ask) -> None:
+    operation = tag("1", add=0)
+    (slow,) = claim_due(now=NOW, at_most=10)
+    assert run_due_operations(now=NOW + LEASE, limit=0) == {"reclaimed": 1}
+
+    assert record_successes([(slow, {})], now=NOW + LEASE) == {"succeeded": 1}
+    assert record_successes([(slow, {})], now=NOW + LEASE) == {"overtaken": 1}
+    assert reread(operation).status == "succeeded"
 
 
 def test_leaves_a_reminder_whose_answer_was_lost_to_a_person(

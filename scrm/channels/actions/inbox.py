@@ -1,22 +1,31 @@
-"""The inbox: callbacks stored once, then handled in order per subject."""
+"""The inbox: callbacks stored once, then handled in order per subject.
+
+An event that fails holds back the later ones of its own customer or chat for as long as it is tried
+again (about two minutes), because most failures pass and order is worth that wait. Once it is given
+up it waits for a person among the dead letters (`failed`), and the later ones pass: a customer must
+not stand still for ever because of one event. It may be replayed at any time after them, for handlers
+judge by when a thing happened, not by when they hear of it.
+
+What no handler waits for, or nobody can read, is `ignored` with its reason.
+"""
 
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from scrm.audit.actions.recording import Actor, record
-from scrm.channels.events import handlers_of
+from scrm.channels.events import ChannelEvent, Handler, handlers_of
 from scrm.channels.models import InboundEvent, InboundEventQuerySet
 from scrm.channels.pace import BUDGET, Clock, back_off, clock_from
 from scrm.channels.wecom.events import Callback, read_event
 from scrm.channels.wecom.receivers import Receiver
-from scrm.channels.wecom.xml import UnreadableXml
 from scrm.common.errors import DomainError
 from scrm.tenancy.models import Corp
 
@@ -42,22 +51,27 @@ ON CONFLICT (corp_id, digest) DO NOTHING
 """
 
 
+class EventNotDone(DomainError):
+    code = "event_not_done"
+
+
 def store_event(content: bytes, *, receiver: Receiver, now: datetime) -> Status | None:
     """Keep a callback's inner XML, in one statement; None when nothing was stored.
 
-    Events of a kind nobody knows are `ignored` at once, what is no XML has `failed`.
+    What nothing would be done about is `ignored` at once, with the reason.
     """
-    callback, error = _read(content, now=now)
-    status = _first_status(callback)
+    callback = read_event(content, received_at=now)
+    _handlers, reason = _audience_of(callback)
+    status = Status.IGNORED if reason else Status.RECEIVED
     row = {
         "digest": hashlib.sha256(content).digest(),
-        "event": callback.event[:64] if callback else "",
-        "change_type": callback.change_type[:64] if callback else "",
-        "order_key": callback.order_key[:160] if callback else "",
+        "event": callback.event[:64],
+        "change_type": callback.change_type[:64],
+        "order_key": callback.order_key[:160],
         "body": content.decode("utf-8", "replace").replace("\x00", "\ufffd"),
         "status": status.value,
-        "error": error,
-        "happened_at": callback.happened_at if callback else None,
+        "error": reason,
+        "happened_at": callback.happened_at if callback.event else None,
         "now": now,
         "handled_at": None if status == Status.RECEIVED else now,
         "corp": receiver.corp_pk,
@@ -101,23 +115,55 @@ def replay_event(event: InboundEvent, *, actor: Actor, now: datetime) -> Inbound
         now=now,
         data={"status": row.status, "error": row.error},
     )
-    row.status, row.attempts, row.error = Status.RECEIVED, 0, ""
-    row.next_attempt_at, row.handled_at = now, None
-    row.save(update_fields=["status", "attempts", "error", "next_attempt_at", "handled_at"])
+    _put_back(InboundEvent.objects.filter(pk=row.pk), now=now)
+    row.refresh_from_db()
     return row
 
 
-def _read(content: bytes, *, now: datetime) -> tuple[Callback | None, str]:
-    try:
-        return read_event(content, received_at=now), ""
-    except UnreadableXml as error:
-        return None, str(error)
+@transaction.atomic
+def replay_events_like(event: InboundEvent, *, actor: Actor, now: datetime) -> int:
+    """Have every event of the corp handled again that is of the kind and ended the same way.
+
+    That is how a mended handler gets the dead letters of its kind, and a new one what was ignored
+    before there was one. Returns how many there are.
+    """
+    if event.status not in {Status.FAILED, Status.IGNORED}:
+        raise EventNotDone(_("Only events that were given up or ignored are replayed all at once."))
+    alike = InboundEvent.objects.filter(
+        corp_id=event.corp_id,
+        event=event.event,
+        change_type=event.change_type,
+        status=event.status,
+    )
+    count = _put_back(alike, now=now)
+    record(
+        "channels.events_replayed",
+        actor=actor,
+        corp=event.corp,
+        subject=event,
+        now=now,
+        data={
+            "event": event.event,
+            "change_type": event.change_type,
+            "status": event.status,
+            "count": count,
+        },
+    )
+    return count
 
 
-def _first_status(callback: Callback | None) -> Status:
-    if callback is None:
-        return Status.FAILED
-    return Status.RECEIVED if callback.typed else Status.IGNORED
+def _put_back(rows: QuerySet[InboundEvent], *, now: datetime) -> int:
+    return rows.update(
+        status=Status.RECEIVED, attempts=0, error="", next_attempt_at=now, handled_at=None
+    )
+
+
+def _audience_of(callback: Callback) -> tuple[Sequence[Handler[ChannelEvent]], str]:
+    """Who is to hear of it, or why nobody is."""
+    if callback.typed is None:
+        return (), callback.reason
+    handlers = handlers_of(callback.typed)
+    return handlers, "" if handlers else _("Nothing is done about this kind of event yet.")
 
 
 def _claim(due: InboundEventQuerySet, *, now: datetime, at_most: int) -> list[InboundEvent]:
@@ -158,7 +204,7 @@ def _handle(event: InboundEvent, *, corp: Corp, now: datetime) -> str:
     try:
         with transaction.atomic():
             return _give_to_handlers(event, corp=corp, now=now)
-    except (DomainError, UnreadableXml) as error:
+    except DomainError as error:
         return _note_failure(event, str(error), now=now)
     except Exception as error:
         # A poisoned event must not stop the others; it is shown in the inbox and can be replayed.
@@ -173,12 +219,13 @@ def _give_to_handlers(event: InboundEvent, *, corp: Corp, now: datetime) -> str:
     )
     if not list(mine.values_list("pk", flat=True)):
         return "overtaken"
-    typed = read_event(event.body.encode(), received_at=event.received_at).typed
-    if typed:
-        for handle in handlers_of(typed):
-            handle(typed, corp, now)
-    status = Status.HANDLED if typed else Status.IGNORED
-    InboundEvent.objects.filter(pk=event.pk).update(status=status, error="", handled_at=now)
+    callback = read_event(event.body.encode(), received_at=event.received_at)
+    handlers, reason = _audience_of(callback)
+    if callback.typed:
+        for handle in handlers:
+            handle(callback.typed, corp, now)
+    status = Status.IGNORED if reason else Status.HANDLED
+    InboundEvent.objects.filter(pk=event.pk).update(status=status, error=reason, handled_at=now)
     return status.value
 
 

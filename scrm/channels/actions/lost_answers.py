@@ -9,7 +9,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from scrm.channels.actions.outcomes import AnswersOfOthers, may_have_happened, record_found
+from scrm.channels.actions.outcomes import (
+    AnswersOfOthers,
+    may_have_happened,
+    park,
+    record_found,
+)
 from scrm.channels.errors import ChannelError, RetryLater
 from scrm.channels.kinds import kind_names, kind_of
 from scrm.channels.models import Operation, OperationQuerySet
@@ -23,6 +28,8 @@ Status = Operation.Status
 # A search may walk thousands of pages; whoever does it has this long.
 _SEARCH_LEASE = timedelta(minutes=10)
 _LOOK_AGAIN_AFTER = timedelta(seconds=10)
+# What fails for another reason than the platform's is left to a person.
+_LOOKED_LONG_ENOUGH = timedelta(hours=1)
 
 
 def reclaim_expired(*, now: datetime) -> Counter[str]:
@@ -83,6 +90,8 @@ def _look_for(operation: Operation, *, clock: Clock) -> str:
         # One that cannot be looked for, or whose listener fails, must not keep the others unknown.
         logger.exception("Looking for an operation failed", extra={"operation": operation.pk})
         text = f"{type(error).__name__}: {error}"
+        if operation.called_at and clock() - operation.called_at > _LOOKED_LONG_ENOUGH:
+            return park(operation, f"{text} {may_have_happened()}", now=clock())
         return _look_again(operation, text, at=clock() + _LOOK_AGAIN_AFTER)
 
 

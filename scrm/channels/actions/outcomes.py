@@ -4,7 +4,10 @@ A call is known by its operation and its `called_at`: whatever another worker co
 meantime, an answer is written only onto the call it belongs to.
 """
 
+import json
 import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,15 +17,9 @@ from django.db.models import Q
 from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _
 
-from scrm.channels.errors import (
-    AlreadyDone,
-    BackOff,
-    ChannelError,
-    Misconfigured,
-    RetryLater,
-    Unreachable,
-)
-from scrm.channels.kinds import kind_of, listeners_of
+from scrm.channels.errors import ChannelError, RetryLater, Unreachable
+from scrm.channels.kinds import Reaction, WhenLost, kind_of, listeners_of
+from scrm.channels.limits import HeldBack
 from scrm.channels.models import EndpointPause, Operation, OperationQuerySet
 from scrm.channels.pace import back_off
 
@@ -48,6 +45,44 @@ def record_success(operation: Operation, result: dict[str, Any], *, now: datetim
     return _finish(operation, not_called_again, Status.SUCCEEDED, now=now, result=result)
 
 
+@transaction.atomic
+def record_successes(
+    answered: Sequence[tuple[Operation, dict[str, Any]]], *, now: datetime
+) -> Counter[str]:
+    """Write the results of several calls, as `record_success` does for one."""
+    params: dict[str, Any] = {
+        "now": now,
+        "ids": [operation.pk for operation, _result in answered],
+        "results": [json.dumps(result) for _operation, result in answered],
+        "called": [operation.called_at for operation, _result in answered],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SUCCEED, params)
+        written = {pk for (pk,) in cursor.fetchall()}
+    for operation, result in answered:
+        if operation.pk not in written:
+            logger.error("An answer came too late", extra={"operation": operation.pk})
+            continue
+        operation.status, operation.result = Status.SUCCEEDED, result
+        operation.errcode, operation.error = None, ""
+        operation.finished_at, operation.lease_until = now, None
+        for listener in listeners_of(operation.kind):
+            listener(operation, now)
+    outcomes = {"succeeded": len(written), "overtaken": len(answered) - len(written)}
+    return +Counter(outcomes)
+
+
+_SUCCEED = """
+    UPDATE channels_operation o SET
+        status = 'succeeded', result = a.result, errcode = NULL, error = '',
+        finished_at = %(now)s, lease_until = NULL, called_at = a.called_at
+    FROM unnest(%(ids)s::bigint[], %(results)s::jsonb[], %(called)s::timestamptz[])
+        AS a (id, result, called_at)
+    WHERE o.id = a.id AND o.status IN ('pending', 'in_flight', 'unknown')
+        AND (o.called_at = a.called_at OR o.called_at IS NULL)
+    RETURNING o.id"""
+
+
 def record_found(operation: Operation, result: dict[str, Any], *, now: datetime) -> str:
     """Write a result that was found on the platform, unless it is another operation's."""
     identity = kind_of(operation).identity
@@ -61,28 +96,16 @@ def record_found(operation: Operation, result: dict[str, Any], *, now: datetime)
 
 def record_error(operation: Operation, error: ChannelError, *, now: datetime) -> str:
     """Write why a call did not succeed, and decide by the class of the error what comes next."""
-    match error:
-        case AlreadyDone():
-            return record_success(operation, {}, now=now)
-        case BackOff() | Unreachable():
-            # Neither is the operation's fault: it waits for as long as the pause is renewed.
-            pause_endpoint(operation, error, now=now)
-            return put_back(operation, error, now=now, is_counted=False)
-        case ChannelError(may_have_happened=True):
-            return record_lost_answer(operation, error, now=now)
-        case RetryLater():
-            return put_back(operation, error, now=now)
-        case Misconfigured():
-            return park(operation, error.detail, errcode=error.errcode, now=now)
-        case _:
-            mine = Q(called_at=operation.called_at)
-            details = {"errcode": error.errcode, "error": error.detail}
-            return _finish(operation, mine, Status.FAILED, now=now, **details)
+    reaction = kind_of(operation).reaction_to(error)
+    if reaction is Reaction.PAUSE and isinstance(error, RetryLater):
+        # Not the operation's fault: it waits for as long as the pause is renewed.
+        pause_endpoint(operation, error, now=now)
+    return _ACTS[reaction](operation, error, now)
 
 
 def record_lost_answer(operation: Operation, error: ChannelError, *, now: datetime) -> str:
-    kind = kind_of(operation)
-    if kind.find:
+    when_lost = kind_of(operation).when_lost
+    if when_lost is WhenLost.FIND:
         _calls(operation).update(
             status=Status.UNKNOWN,
             lease_until=None,
@@ -90,7 +113,7 @@ def record_lost_answer(operation: Operation, error: ChannelError, *, now: dateti
             error=error.detail,
         )
         return "unknown"
-    if kind.is_harmless_twice:
+    if when_lost is WhenLost.REPEAT:
         return put_back(operation, error, now=now)
     return park(operation, f"{error.detail} {may_have_happened()}", now=now)
 
@@ -102,10 +125,12 @@ def put_back(
     if is_counted and operation.attempts >= settings.OUTBOX_MAX_ATTEMPTS:
         return park(operation, error.detail, errcode=error.errcode, now=now)
     delay = error.delay if isinstance(error, RetryLater) else timedelta()
+    if not isinstance(error, HeldBack):
+        delay = max(delay, back_off(operation.attempts))
     _calls(operation).update(
         status=Status.PENDING,
         attempts=operation.attempts if is_counted else operation.attempts - 1,
-        next_attempt_at=now + max(delay, back_off(operation.attempts)),
+        next_attempt_at=now + delay,
         lease_until=None,
         called_at=None,
         errcode=error.errcode,
@@ -199,3 +224,26 @@ def _length(error: RetryLater, strikes: int) -> timedelta:
     longest = _LONGEST_SILENCE if isinstance(error, Unreachable) else _LONGEST_PAUSE
     doublings = min(max(strikes - 1, 0), 16)
     return min(error.delay * (1 << doublings), longest)
+
+
+def _give_up(operation: Operation, error: ChannelError, now: datetime) -> str:
+    mine = Q(called_at=operation.called_at)
+    details = {"errcode": error.errcode, "error": error.detail}
+    return _finish(operation, mine, Status.FAILED, now=now, **details)
+
+
+def _wait(operation: Operation, error: ChannelError, now: datetime) -> str:
+    return put_back(operation, error, now=now, is_counted=False)
+
+
+_ACTS: dict[Reaction, Callable[[Operation, ChannelError, datetime], str]] = {
+    Reaction.SUCCEED: lambda operation, _error, now: record_success(operation, {}, now=now),
+    Reaction.WAIT: _wait,
+    Reaction.PAUSE: _wait,
+    Reaction.RETRY: lambda operation, error, now: put_back(operation, error, now=now),
+    Reaction.FIND_OUT: lambda operation, error, now: record_lost_answer(operation, error, now=now),
+    Reaction.PARK: lambda operation, error, now: park(
+        operation, error.detail, errcode=error.errcode, now=now
+    ),
+    Reaction.FAIL: _give_up,
+}

@@ -1,18 +1,17 @@
 """The chat archive (会话内容存档): sealed messages, the keys that open them, and agreements.
 
 Who agreed is asked over the platform's HTTP API. The messages are not: the platform hands them out
-only through a native library of Tencent's (`libWeWorkFinanceSdk_C`), whose cipher is not published
-and which may not be shipped with this product. What differs is one class, a `SealedMessages`: here
-is the one of our sandbox, which serves the same rows over HTTP with a cipher of its own. One for
-the library needs `after` (GetChatData) and `unseal` (DecryptData), nothing else.
+only through a native library of Tencent's, whose cipher is not published. What differs is one class,
+a `SealedMessages`: the library's is in archive_sdk.py, here is the one of our sandbox, which serves
+the same rows over HTTP with a cipher of its own.
 """
 
+import hashlib
 import json
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,14 +24,24 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.utils.translation import gettext as _
 
-from scrm.channels.base import Agreement, ArchivedRecord, ArchivePage
-from scrm.channels.errors import InputRefused, Misconfigured, Stale
+from scrm.channels.base import Agreement, ArchivedFile, ArchivedRecord, ArchivePage
+from scrm.channels.errors import InputRefused, Misconfigured, RetryLater, Stale
 from scrm.channels.wecom import parsing
-from scrm.channels.wecom.archive_texts import text_of
+from scrm.channels.wecom.archive_files import files_in
+from scrm.channels.wecom.archive_sdk import SdkMessages, sdk_messages
+from scrm.channels.wecom.archive_sealed import (
+    Chunk,
+    SealedMessage,
+    SealedMessages,
+    Unsealable,
+    sealed_of,
+)
+from scrm.channels.wecom.archive_texts import is_known, payload_of, text_of
 from scrm.channels.wecom.client import WeComClient
 
 _PAIRS_A_CALL = 100  # more are refused (301060) [doc 91782]
 _AGREED = "Agree"
+_FILE = 1 << 30
 # Of Tencent's own; a proxy in front of it shows itself by not knowing the archive's address.
 _REAL_PLATFORM = "weixin.qq.com"
 
@@ -47,25 +56,6 @@ class SdkMissing(Misconfigured):
     """The real platform's archive needs a library that is not part of this product."""
 
     code = "archive_sdk_missing"
-
-
-@dataclass(frozen=True)
-class SealedMessage:
-    """A message as the archive hands it out."""
-
-    seq: int
-    msgid: str
-    key_version: int
-    sealed_key: str  # base64 of the message's key under the RSA key of `key_version`
-    sealed: str
-
-
-class SealedMessages(Protocol):
-    """Where sealed messages come from, and the cipher under their own keys."""
-
-    def after(self, seq: int, limit: int) -> Sequence[SealedMessage]: ...
-    def unseal(self, key: bytes, sealed: str) -> bytes:
-        """The plain JSON; raises ValueError when `key` is not the right one."""
 
 
 class WeComArchive:
@@ -97,6 +87,26 @@ class WeComArchive:
             return []
         return [_agreement_of(row) for row in parsing.objects(answer.get("agreeinfo"))]
 
+    def files_in(self, payload: str) -> Sequence[ArchivedFile]:
+        return files_in(payload)
+
+    def fetch_media(self, file_id: str, *, md5: str, into: IO[bytes], most: int = _FILE) -> int:
+        digest, size = hashlib.md5(usedforsecurity=False), 0
+        chunk = self._messages.chunk(file_id, "")
+        while True:
+            size += into.write(chunk.data)
+            digest.update(chunk.data)
+            if size > most:
+                raise InputRefused(_("The file is larger than %(most)d bytes.") % {"most": most})
+            if chunk.is_last:
+                break
+            if not chunk.data or not chunk.index:
+                raise RetryLater(_("The archive stopped in the middle of the file."))
+            chunk = self._messages.chunk(file_id, chunk.index)
+        if md5 and digest.hexdigest() != md5.lower():
+            raise RetryLater(_("The file came damaged: its check sum is not the message's."))
+        return size
+
     def _agreements_of(self, pairs: Sequence[tuple[str, str]]) -> list[Agreement]:
         # The field really is spelled so [doc 91782].
         info = [{"userid": userid, "exteranalopenid": outsider} for userid, outsider in pairs]
@@ -119,6 +129,8 @@ class WeComArchive:
         try:
             key = self._key(row.key_version).decrypt(b64decode(row.sealed_key), PKCS1v15())
             message = json.loads(self._messages.unseal(key, row.sealed))
+        except Unsealable as error:
+            return ArchivedRecord(row.seq, row.msgid, row.key_version, problem=str(error))
         except (ValueError, RecursionError):
             return _unopened(
                 row, _("The private key of version %(version)d does not open it: is it the right one?")
@@ -138,24 +150,18 @@ class HttpMessages:
 
     def __init__(self, client: WeComClient, *, base_url: str, secret: str) -> None:
         self._client = client
-        self._address = urljoin(base_url, "../archive/getchatdata")
+        self._base_url = base_url
         self._secret = secret
 
     def after(self, seq: int, limit: int) -> Sequence[SealedMessage]:
-        body = {
-            "corpid": self._client.corp_id,
-            "archive_secret": self._secret,
-            "seq": seq,
-            "limit": limit,
-        }
-        try:
-            answer = self._client.post_openly(self._address, body)
-        except Misconfigured as error:
-            # Nobody but our sandbox knows this address: a proxy leads to the real platform.
-            if error.errcode is None:
-                raise SdkMissing(_sdk_is_missing()) from None
-            raise
-        return [_sealed_of(row) for row in parsing.objects(answer.get("chatdata"))]
+        answer = self._ask("getchatdata", seq=seq, limit=limit)
+        return [sealed_of(row) for row in parsing.objects(answer.get("chatdata"))]
+
+    def chunk(self, file_id: str, index: str) -> Chunk:
+        answer = self._ask("getmediadata", sdkfileid=file_id, indexbuf=index)
+        data = b64decode(parsing.text(answer.get("data")))
+        following = parsing.text(answer.get("outindexbuf"))
+        return Chunk(data, following, is_last=bool(answer.get("is_finish")))
 
     def unseal(self, key: bytes, sealed: str) -> bytes:
         decryptor = Cipher(AES(key), CBC(key[:16])).decryptor()
@@ -163,16 +169,63 @@ class HttpMessages:
         unpadder = PKCS7(128).unpadder()
         return unpadder.update(padded) + unpadder.finalize()
 
+    def _ask(self, name: str, **fields: Any) -> dict[str, Any]:
+        body = {"corpid": self._client.corp_id, "archive_secret": self._secret, **fields}
+        address = urljoin(self._base_url, f"../archive/{name}")
+        try:
+            return self._client.post_openly(address, body)
+        except Misconfigured as error:
+            # Nobody but our sandbox knows this address: a proxy leads to the real platform.
+            if error.errcode is None:
+                raise SdkMissing(_sdk_is_missing()) from None
+            raise
+
+
+class ProxiedMessages:
+    """Those of an address that is not WeCom's: of our sandbox, else of WeCom behind a proxy.
+
+    The library goes its own way to WeCom, whatever the address.
+    """
+
+    def __init__(self, sandbox: HttpMessages, sdk: SdkMessages) -> None:
+        self._sdk = sdk
+        self._found: SealedMessages = sandbox
+
+    def after(self, seq: int, limit: int) -> Sequence[SealedMessage]:
+        try:
+            return self._found.after(seq, limit)
+        except SdkMissing:
+            self._found = self._sdk
+            return self._found.after(seq, limit)
+
+    def unseal(self, key: bytes, sealed: str) -> bytes:
+        return self._found.unseal(key, sealed)
+
+    def chunk(self, file_id: str, index: str) -> Chunk:
+        try:
+            return self._found.chunk(file_id, index)
+        except SdkMissing:
+            self._found = self._sdk
+            return self._found.chunk(file_id, index)
+
 
 def open_archive_of(
     client: WeComClient, *, base_url: str, secret: str, keys: Mapping[int, str]
 ) -> WeComArchive:
-    """The archive behind an address; raises SdkMissing at the real platform."""
+    """The archive behind an address; raises SdkMissing at WeCom when no library is set up."""
+    messages = _messages_of(client, base_url=base_url, secret=secret)
+    return WeComArchive(messages, client=client, keys=keys)
+
+
+def _messages_of(client: WeComClient, *, base_url: str, secret: str) -> SealedMessages:
+    sdk = sdk_messages(corp_id=client.corp_id, secret=secret)
     host = urlsplit(base_url).hostname or ""
     if host == _REAL_PLATFORM or host.endswith(f".{_REAL_PLATFORM}"):
-        raise SdkMissing(_sdk_is_missing())
-    messages = HttpMessages(client, base_url=base_url, secret=secret)
-    return WeComArchive(messages, client=client, keys=keys)
+        if sdk is None:
+            raise SdkMissing(_sdk_is_missing())
+        return sdk
+    sandbox = HttpMessages(client, base_url=base_url, secret=secret)
+    return ProxiedMessages(sandbox, sdk) if sdk else sandbox
 
 
 def read_private_key(pem: str) -> RSAPrivateKey:
@@ -209,6 +262,10 @@ def record_of(message: Mapping[str, Any], row: SealedMessage) -> ArchivedRecord:
         sent_at=sent_at,
         kind=kind,
         text=text_of(message),
+        payload=payload_of(message),
+        remark=""
+        if is_known(message)
+        else _("Unknown kind %(kind)s: its words are not checked.") % {"kind": kind},
         recalls=parsing.text(revoked.get("pre_msgid")) if isinstance(revoked, Mapping) else "",
         agreement=_agreement_said(message, kind, sender, receivers, room_id, sent_at),
     )
@@ -242,16 +299,6 @@ def _agreement_of(row: parsing.Json) -> Agreement:
     )
 
 
-def _sealed_of(row: parsing.Json) -> SealedMessage:
-    return SealedMessage(
-        seq=parsing.number(row.get("seq")),
-        msgid=parsing.text(row.get("msgid")),
-        key_version=parsing.number(row.get("publickey_ver")),
-        sealed_key=parsing.text(row.get("encrypt_random_key")),
-        sealed=parsing.text(row.get("encrypt_chat_msg")),
-    )
-
-
 def _unopened(row: SealedMessage, why: str) -> ArchivedRecord:
     problem = why % {"version": row.key_version}
     return ArchivedRecord(row.seq, row.msgid, row.key_version, problem=problem)
@@ -276,7 +323,7 @@ def _by_seq(row: SealedMessage) -> int:
 
 
 def _sdk_is_missing() -> str:
-    return _("WeCom hands out archived messages only through its native library libWeWorkFinanceSdk_C, which is not part of this product: messages are not taken in. Everything else works without it.")  # fmt: skip
+    return _("WeCom hands out archived messages only through its native library libWeWorkFinanceSdk_C, which is not part of this product: put it on this server and name its path in SCRM_ARCHIVE_SDK. Until then messages are not taken in; everything else works without it.")  # fmt: skip
 
 
 __all__ = [

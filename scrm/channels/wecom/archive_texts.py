@@ -9,6 +9,8 @@ from typing import Any
 
 from scrm.channels.wecom.parsing import Json, items, objects, text
 
+# Longer ones are not kept: 50 KB is the size of what the largest groups bring.
+_LONGEST_PAYLOAD = 200_000
 # A forwarded chat can hold forwarded chats.
 _DEPTH = 8
 
@@ -35,11 +37,33 @@ _FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "qydiskfile": ("info", ("filename", "url")),
     "solitaire": ("info", ("solitaire_content",)),
 }
+# Nothing in them to read.
+_WORDLESS = {"image", "voice", "video", "emotion", "voiptext"}
+# Not anybody's words, but what happened to the chat.
+_NEWS = {"revoke", "agree", "disagree"}
+# Their text is all there is to them.
+_NOTHING_MORE = {"text", "markdown"} | _NEWS
 
 
 def text_of(message: Json) -> str:
     """Everything a person reads in the message, one field a line."""
     return "\n".join(_lines_of_message(message))
+
+
+def is_known(message: Json) -> bool:
+    """Whether we know what messages of its kind look like; a switch of corps has none."""
+    kind = text(message.get("msgtype"))
+    return not kind or kind in _FIELDS or kind in _LISTS or kind in _WORDLESS | _NEWS
+
+
+def payload_of(message: Json) -> str:
+    """The message as the platform gave it, where its text does not say all: files, figures."""
+    kind = text(message.get("msgtype"))
+    if not kind or kind in _NOTHING_MORE:
+        return ""
+    # Half an emoji cannot be encoded.
+    payload = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return payload if len(payload) <= _LONGEST_PAYLOAD else ""
 
 
 def _lines_of_message(message: Json) -> Iterator[str]:
@@ -66,6 +90,11 @@ def _lines_of_collect(body: Json, _depth: int) -> Iterator[str]:
     yield from filter(None, [text(body.get("title")).strip()])
     for question in objects(body.get("details")):
         yield from filter(None, [text(question.get("ques")).strip()])
+
+
+def _lines_of_call(body: Json, _depth: int) -> Iterator[str]:
+    for shown in objects(body.get("demofiledata")):
+        yield from filter(None, [text(shown.get("filename")).strip()])
 
 
 def _lines_of_mixed(body: Json, depth: int) -> Iterator[str]:
@@ -101,6 +130,7 @@ def _lines_of_part(name: str, content: object, depth: int) -> Iterator[str]:
 _LISTS: dict[str, tuple[str, Callable[[Json, int], Iterator[str]]]] = {
     "news": ("info", _lines_of_news),
     "collect": ("collect", _lines_of_collect),
+    "meeting_voice_call": ("meeting_voice_call", _lines_of_call),
     "mixed": ("mixed", _lines_of_mixed),
     "chatrecord": ("chatrecord", _lines_of_chatrecord),
     "note": ("info", _lines_of_note),

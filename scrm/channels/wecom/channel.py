@@ -25,11 +25,12 @@ from scrm.channels.base import (
     TransferStatePage,
     UnassignedPage,
 )
-from scrm.channels.errors import AnswerLost, ChannelError, Misconfigured, Stale
+from scrm.channels.errors import AnswerLost, ChannelError, Misconfigured, NotReady, Stale
 from scrm.channels.wecom import join_codes, parsing, transfers
 from scrm.channels.wecom.client import WeComClient
-from scrm.channels.wecom.errcodes import DETAILS_WITHHELD, NO_RECEIVER, NO_RELATION
+from scrm.channels.wecom.errcodes import DETAILS_WITHHELD, MEDIA_GONE, NO_RECEIVER, NO_RELATION
 from scrm.channels.wecom.lost_messages import find_lost_message
+from scrm.channels.wecom.media import MediaDesk
 from scrm.channels.wecom.paging import pages_of
 
 _CUSTOMERS_A_PAGE = 100  # more are clamped [doc 92994]
@@ -43,10 +44,13 @@ class WeComChannel:
     wechatpy's own methods are not used: most are missing, some send a wrong body.
     """
 
-    def __init__(self, directory: WeComClient, contact: WeComClient, *, agent_id: str) -> None:
+    def __init__(
+        self, directory: WeComClient, contact: WeComClient, *, agent_id: str, media: MediaDesk
+    ) -> None:
         self._directory = directory
         self._contact = contact
         self._agent_id = agent_id
+        self._media = media
 
     def check_credentials(self) -> None:
         self._directory.check_credentials()
@@ -134,8 +138,9 @@ class WeComChannel:
         if message.content:
             body["text"] = {"content": message.content}
         if message.attachments:
-            body["attachments"] = [_attachment(one) for one in message.attachments]
-        answer = self._post("add_msg_template", body)
+            spelled = map(self._media.spelled, message.attachments)
+            body["attachments"] = [_attachment(one) for one in spelled]
+        answer = self._post_with_media("add_msg_template", body, message.attachments)
         msgid = parsing.text(answer.get("msgid"))
         if not msgid:
             raise AnswerLost(_("The platform took the message without giving it an id."))
@@ -237,6 +242,26 @@ class WeComChannel:
         # Ids come back in lower case.
         missed = {one.lower() for one in parsing.text(answer.get("invaliduser")).split("|")}
         return [userid for userid in userids if userid.lower() in missed]
+
+    def upload_media(self, kind: str, name: str, content: bytes) -> str:
+        answer: dict[str, Any] = self._contact.post(
+            "media/upload", params={"type": kind}, files={"media": (name, content)}
+        )
+        media_id = parsing.text(answer.get("media_id"))
+        if not media_id:
+            raise AnswerLost(_("The platform took the file without giving it an id."))
+        return media_id
+
+    def _post_with_media(
+        self, path: str, body: dict[str, Any], attachments: Sequence[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Post what names media; those the platform has forgotten are uploaded and it is asked again."""
+        try:
+            return self._post(path, body)
+        except ChannelError as error:
+            if error.errcode not in MEDIA_GONE or not self._media.forget(attachments):
+                raise
+            raise NotReady(error.detail, errcode=error.errcode) from None
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._contact.post(f"externalcontact/{path}", data=body)

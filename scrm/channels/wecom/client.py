@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from scrm.channels.errors import (
     RetryLater,
     Unreachable,
 )
+from scrm.channels.metering import admitted
 from scrm.channels.wecom.errcodes import TOKEN_REFUSED, error_of
 from scrm.channels.wecom.parsing import text
 from scrm.channels.wecom.tokens import Grant, OwnTokens, SharedTokens, TokenStore
@@ -32,6 +34,15 @@ from scrm.tenancy.models import Corp
 
 MAX_PICTURE_BYTES = 1_000_000
 _NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+# What a call can end with besides an answer; numbers like 1e400 and endless nesting among them.
+_UNREADABLE = (
+    WeChatClientException,
+    requests.RequestException,
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 _BAD_ADDRESS = (
     http_errors.MissingSchema,
     http_errors.InvalidSchema,
@@ -62,6 +73,7 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
 
     def __init__(self, corp: Corp, secret: str, *, tokens: TokenStore) -> None:
         self.API_BASE_URL = corp.base_url
+        self._corp_pk = corp.pk
         self._tokens = tokens
         self._local = threading.local()
         super().__init__(corp.corp_id, secret, auto_retry=False)
@@ -93,9 +105,11 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
     def post_openly(self, address: str, body: dict[str, Any]) -> dict[str, Any]:
         """Make a call that carries its credentials in its body instead of a token."""
         # A list of pairs, because wechatpy adds a token to a dict of parameters.
-        return self._exchange("post", address, params=[], data=body)
+        with self._admitted(address):
+            return self._exchange("post", address, params=[], data=body)
 
     def fetch_access_token(self) -> dict[str, Any]:
+        # Not counted: the token's row lets one process at a time ask, a few times in two hours.
         # A list of pairs, because wechatpy adds a token to a dict of parameters.
         who = [("corpid", self.corp_id), ("corpsecret", self.secret)]
         return self._exchange("get", "gettoken", params=who)
@@ -137,13 +151,22 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
         if time.monotonic() - started > patience:
             raise RetryLater(_("Fetching a token took too long."))
         params = {**kwargs.pop("params", {}), "access_token": token}
-        return self._exchange(method, path, params=params, **kwargs)
+        with self._admitted(path, kwargs.get("data")):
+            return self._exchange(method, path, params=params, **kwargs)
+
+    def _admitted(self, path: str, body: Any = None) -> AbstractContextManager[None]:
+        """Within the limits all processes share; raises HeldBack before anything has left.
+
+        A corp that is not kept yet, whose settings are tried out, makes a call or two.
+        """
+        given = body if isinstance(body, dict) else None
+        return admitted(self._corp_pk, path, given) if self._corp_pk else nullcontext()
 
     def _exchange(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
         kwargs |= {"timeout": settings.CHANNEL_TIMEOUTS, "allow_redirects": False}
         try:
             answer = super()._request(method, path, **kwargs)
-        except (WeChatClientException, requests.RequestException, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             # `from None`: the exceptions of `requests` quote the address with secret and token.
             raise self._error_of(error, path) from None
         if isinstance(answer, dict):
@@ -156,9 +179,9 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
                 return self._error_of_status(error.response.status_code)
             return error_of(int(error.errcode), text(error.errmsg), path)
         if isinstance(error, _BAD_ADDRESS):
-            return Misconfigured(_cannot_be_reached(self.API_BASE_URL))
+            return Misconfigured(unreachable_sentence(self.API_BASE_URL))
         if any(isinstance(cause, _NEVER_CONNECTED) for cause in _causes_of(error)):
-            return Unreachable(_cannot_be_reached(self.API_BASE_URL))
+            return Unreachable(unreachable_sentence(self.API_BASE_URL))
         if isinstance(error, requests.RequestException):
             sentence = _("%(address)s was asked, but its answer was lost.")
             return AnswerLost(sentence % {"address": self.API_BASE_URL})
@@ -179,7 +202,7 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
             self._local.pid = os.getpid()
             self._local.session = requests.Session()
             # A proxy of the environment is for the outer world.
-            self._local.session.trust_env = not _is_loopback(self.API_BASE_URL)
+            self._local.session.trust_env = not is_loopback(self.API_BASE_URL)
         session: requests.Session = self._local.session
         return session
 
@@ -196,7 +219,7 @@ def _causes_of(error: BaseException) -> Iterator[BaseException]:
         cause = wrapped or (cause.args[0] if cause.args else None)
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -204,7 +227,7 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def _cannot_be_reached(address: str) -> str:
+def unreachable_sentence(address: str) -> str:
     sentence = _("%(address)s cannot be reached: check the platform address (base URL) and this server's network.")  # fmt: skip
     return sentence % {"address": address}
 

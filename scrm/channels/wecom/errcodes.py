@@ -3,6 +3,7 @@
 Codes and classes follow the official list [doc 90313]; each row names what has to be changed.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,8 +32,14 @@ if TYPE_CHECKING:
 TOKEN_REFUSED = frozenset({40001, 40014, 42001})
 NO_RELATION = 84061
 NO_RECEIVER = 81013
+# The platform forgets media after three days, or sooner.
+MEDIA_GONE = frozenset({40007, 40145})
+UNTRUSTED_ADDRESS = 60020
 # The directory's detailed lists are closed to some apps, its id lists are not.
 DETAILS_WITHHELD = frozenset({48002, 48009, 60011, 45029})
+
+
+_CALLER = re.compile(r"from ip: ?[0-9a-fA-F.:]*[0-9a-fA-F]")
 
 
 @dataclass(frozen=True)
@@ -230,8 +237,11 @@ _MEANINGS_OF_GETTOKEN = dict(chain(MEANINGS.items(), _meanings(_GETTOKEN)))
 
 def error_of(errcode: int, errmsg: str, path: str) -> ChannelError:
     """The error that an answer calls for; its text ends with the platform's own words."""
-    # The tail is for the platform's support page and differs in every answer.
+    # The tail is for the platform's support page and differs in every answer; of it only the
+    # caller's address is of use, to whoever has to trust it.
     said = f"{errcode} {errmsg.partition(', hint:')[0]}".strip()
+    if errcode == UNTRUSTED_ADDRESS and (address := _CALLER.search(errmsg)):
+        said = f"{said}, {address.group()}"
     meanings = _MEANINGS_OF_GETTOKEN if path == "gettoken" else MEANINGS
     meaning = meanings.get(errcode)
     if meaning is None:

@@ -22,6 +22,11 @@ _ACTIVE = 1
 _STAFF_MEMBER = 1
 _CORP_TAG = 1
 _SENT = 2
+# Nothing the platform tells of lies behind the year 2100: whatever does is no time, and would break
+# every sum that is made with it.
+_LATEST = 4_102_444_800
+# No column holds more, and nothing the platform counts comes near.
+_TOO_LARGE = 2**63
 
 
 def text(value: object) -> str:
@@ -32,10 +37,12 @@ def text(value: object) -> str:
 
 
 def number(value: object, default: int = 0) -> int:
+    """A number, also one in a text; the default for what is none or fits nowhere."""
     try:
-        return int(value)  # type: ignore[call-overload, no-any-return]
+        found = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         return default
+    return found if -_TOO_LARGE < found < _TOO_LARGE else default
 
 
 def items(value: object) -> list[Any]:
@@ -58,12 +65,9 @@ def moment(value: object) -> datetime:
 
 
 def find_moment(value: object) -> datetime | None:
-    """Unix seconds as a time; None for 0, nonsense and what no calendar holds."""
+    """Unix seconds as a time; None for 0, nonsense and what lies in no one's future."""
     seconds = number(value)
-    try:
-        return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
-    except (OverflowError, OSError, ValueError):
-        return None
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < _LATEST else None
 
 
 def department_of(row: Json) -> DepartmentRecord:

@@ -20,6 +20,8 @@ _WRONG_CREDENTIALS_FOR = timedelta(minutes=5)
 _REFUSED_FOR = timedelta(minutes=1)
 # So that everybody who waited for the lock does not wait for the same silence in turn.
 _UNREACHABLE_FOR = timedelta(seconds=3)
+# The time in which the one who tries a repeated token finds out that it is refused again.
+_REPEATED_FOR = timedelta(seconds=5)
 # Stands for all three codes that say "this token is no good".
 _TOKEN_REFUSED = 40014
 _CHANGING = ("token", "expires_at", "refused_until", "refusal", "refusal_errcode")
@@ -68,7 +70,7 @@ class SharedTokens:
         return row.token if row and _is_usable(row, _now()) else ""
 
     def renew(self, fetch: Fetch, *, refused: str = "") -> str:
-        return self._fetch_once(fetch, is_wanted=lambda token: token != refused)
+        return self._fetch_once(fetch, is_wanted=lambda token: token != refused, refused=refused)
 
     def check(self, fetch: Fetch) -> None:
         self._fetch_once(fetch, is_wanted=lambda _: False)
@@ -83,7 +85,9 @@ class SharedTokens:
                 row.save(update_fields=_CHANGING)
         return error
 
-    def _fetch_once(self, fetch: Fetch, *, is_wanted: Callable[[str], bool]) -> str:
+    def _fetch_once(
+        self, fetch: Fetch, *, is_wanted: Callable[[str], bool], refused: str = ""
+    ) -> str:
         """Fetch a token under the row's lock; whoever waited for it takes what the first got.
 
         This is the one place that asks the network inside a transaction: the lock has to outlast
@@ -108,6 +112,11 @@ class SharedTokens:
             else:
                 row.token, row.expires_at = grant.token, grant.usable_until(_now())
                 row.refused_until, row.refusal, row.refusal_errcode = None, "", None
+                if refused and grant.token == refused:
+                    # The platform repeats a running token. Whoever fetched it tries it once more;
+                    # those who waited with the same refusal must not fetch it once each.
+                    _remember(row, _refused_although_fresh(), now=_now())
+                    row.refused_until = _now() + _REPEATED_FOR
             row.save(update_fields=_CHANGING)
         if ending:
             raise ending
