@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Min, Q, QuerySet
@@ -13,7 +14,6 @@ from risk.actions.consent import record_agreements
 from risk.actions.reading import PageReader
 from risk.models import ArchiveCursor, ArchivedMessage
 from scrm.audit.actions.recording import SYSTEM, record
-from scrm.audit.models import AuditEntry
 from scrm.channels.base import ArchivedRecord, ArchiveSource
 from scrm.channels.errors import ChannelError, RetryLater
 from scrm.channels.models import ArchiveKey
@@ -66,7 +66,9 @@ def _claim(*, now: datetime) -> ArchiveCursor | None:
         cursor = due.select_for_update(skip_locked=True, of=("self",)).first()
         if cursor is not None:
             cursor.lease_until = now + _LEASE
-            cursor.save(update_fields=["lease_until"])
+            # What was said before anybody looked is not owed.
+            cursor.read_until = cursor.read_until or cursor.caught_up_at or now
+            cursor.save(update_fields=["lease_until", "read_until"])
     return cursor
 
 
@@ -93,7 +95,9 @@ def _pull(cursor: ArchiveCursor, *, until: datetime, clock: Clock) -> Counter[st
         _release(cursor, problem=type(error).__name__, next_pull_at=clock() + _TO_BE_CHANGED)
         return counts
     now = clock()
-    done = {"caught_up_at": now, "next_pull_at": now + _EVERY} if has_all else {"next_pull_at": now}
+    done: dict[str, Any] = {"next_pull_at": now}
+    if has_all:
+        done = {"caught_up_at": now, "read_until": now, "next_pull_at": now + _EVERY}
     _release(cursor, problem="", **done)
     return counts
 
@@ -118,6 +122,9 @@ def _pull_pages(
     return False
 
 
+_MOVED = ("seq", "lease_until", "read_until", "gap_size", "gap_after", "gap_noted_at")
+
+
 def _store(
     cursor: ArchiveCursor, source: ArchiveSource, records: list[ArchivedRecord], *, now: datetime
 ) -> int:
@@ -129,19 +136,21 @@ def _store(
     reader = PageReader(records, corp=cursor.corp, now=now)
     reader.learn(source)
     messages = [reader.read(one) for one in records]
-    last = max(one.seq for one in records)
+    newest = max((one.sent_at for one in records if one.sent_at), default=None)
     with transaction.atomic():
         held = ArchiveCursor.objects.select_for_update().get(pk=cursor.pk)
         if held.seq != cursor.seq:
             raise Overtaken
-        _note_gap(held, now=now)
+        _note_gap(held, records, now=now)
         of_corp = ArchivedMessage.objects.for_corp(cursor.corp)
         known = of_corp.filter(msgid__in=[one.msgid for one in messages]).count()
         ArchivedMessage.objects.bulk_create(messages, batch_size=500, ignore_conflicts=True)
         _mark_recalled(records, of_corp)
         record_agreements(reader.said, corp=cursor.corp)
-        held.seq, held.lease_until = last, now + _LEASE
-        held.save(update_fields=["seq", "lease_until"])
+        held.seq, held.lease_until = max(one.seq for one in records), now + _LEASE
+        if newest and held.read_until and newest <= now:
+            held.read_until = max(held.read_until, newest)
+        held.save(update_fields=_MOVED)
     cursor.seq, cursor.lease_until = held.seq, held.lease_until
     return len({one.msgid for one in messages}) - known
 
@@ -152,25 +161,33 @@ def _mark_recalled(records: Sequence[ArchivedRecord], of_corp: QuerySet[Archived
             of_corp.filter(msgid=one.recalls[:128]).update(recalled_at=one.sent_at)
 
 
-def _note_gap(cursor: ArchiveCursor, *, now: datetime) -> None:
-    """Write down, once a day, that messages were lost: the platform keeps them for 5 days."""
-    since = cursor.caught_up_at
-    if since is None or now - since <= ArchiveCursor.KEPT_BY_PLATFORM:
+def _note_gap(cursor: ArchiveCursor, records: Sequence[ArchivedRecord], *, now: datetime) -> None:
+    """Write down, once a day, how many numbers the archive left out, and whether they are lost."""
+    if not cursor.seq and cursor.caught_up_at is None:
+        # Where an archive begins is its own affair.
+        missing = _missing(records, after=min(one.seq for one in records) - 1)
+    else:
+        missing = _missing(records, after=cursor.seq)
+    if not missing:
         return
-    noted = AuditEntry.objects.filter(
-        corp_id=cursor.corp_id, action="archive.messages_lost", at__gt=now - timedelta(days=1)
-    )
-    if not noted.exists():
-        until = now - ArchiveCursor.KEPT_BY_PLATFORM
-        data = {"since": since.isoformat(), "until": until.isoformat()}
-        record(
-            "archive.messages_lost",
-            actor=SYSTEM,
-            corp=cursor.corp,
-            subject=cursor,
-            now=now,
-            data=data,
-        )
+    is_new = cursor.gap_noted_at is None or now - cursor.gap_noted_at > timedelta(days=1)
+    if not is_new:
+        cursor.gap_size += missing
+        return
+    cursor.gap_size, cursor.gap_after, cursor.gap_noted_at = missing, cursor.seq, now
+    data: dict[str, Any] = {"missing": missing, "after": cursor.seq}
+    action = "archive.numbers_missing"
+    since, until = cursor.caught_up_at, now - ArchiveCursor.KEPT_BY_PLATFORM
+    if since is not None and since < until:
+        # Of what was said in between the platform has forgotten everything.
+        action = "archive.messages_lost"
+        data |= {"since": since.isoformat(), "until": until.isoformat()}
+    record(action, actor=SYSTEM, corp=cursor.corp, subject=cursor, now=now, data=data)
+
+
+def _missing(records: Sequence[ArchivedRecord], *, after: int) -> int:
+    numbers = {one.seq for one in records}
+    return max(numbers) - after - len(numbers)
 
 
 def _reopen(cursor: ArchiveCursor, source: ArchiveSource, *, until: datetime, clock: Clock) -> int:
@@ -193,7 +210,7 @@ def _reopen(cursor: ArchiveCursor, source: ArchiveSource, *, until: datetime, cl
 
 _READ_AGAIN = (
     "action", "kind", "sender", "is_from_staff", "receivers", "room_id", "conversation", "sent_at",
-    "text", "text_state", "text_length", "problem", "pulled_at",
+    "text", "text_state", "text_length", "payload", "problem", "pulled_at",
 )  # fmt: skip
 
 

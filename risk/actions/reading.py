@@ -79,13 +79,14 @@ class PageReader:
             text=text,
             text_length=len(text),
             text_state=state,
-            problem=one.problem,
+            payload=one.payload if self._may_keep(one) else "",
+            problem=one.problem or one.remark,
             pulled_at=self._now,
         )
 
     def _talks(self, one: ArchivedRecord) -> list[Talk]:
         """Whose agreement the message needs: an outsider's, or anybody's of the room."""
-        if not one.text or self._is_internal(one):
+        if not (one.text or one.payload) or self._is_internal(one):
             return []
         if one.room_id:
             outsider = one.sender if self._people.is_outsider(one.sender) else ""
@@ -111,11 +112,12 @@ class PageReader:
             return State.NO_TEXT
         if self._is_internal(one):
             return State.INTERNAL
-        return State.KEPT if self._is_allowed(one) else State.NO_CONSENT
+        return State.KEPT if self._may_keep(one) else State.NO_CONSENT
 
-    def _is_allowed(self, one: ArchivedRecord) -> bool:
+    def _may_keep(self, one: ArchivedRecord) -> bool:
+        """Whether there is something to keep, and those who talk agreed."""
         consents, talks = self._consents, self._talks(one)
-        if one.room_id and not talks[0].external_userid:
+        if one.room_id and talks and not talks[0].external_userid:
             return consents.is_anybody_agreed(one.room_id, sent_at=one.sent_at)
         return bool(talks) and all(consents.is_agreed(talk, sent_at=one.sent_at) for talk in talks)
 

@@ -9,11 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from risk.actions.archive_alarms import archive_alarms
 from risk.actions.names import names_of
 from risk.admin.words import KINDS, TEXT_TONES, choice_badge, lag_badge, text_instead
 from risk.models import Agreement, ArchiveCursor, ArchivedMessage
@@ -24,7 +25,7 @@ from scrm.common.badges import UNKNOWN, badge, listed
 from scrm.tenancy.models import Corp, Staff
 from scrm.tenancy.scoped_admin import ScopedModelAdmin
 
-SET_UP = _("Messages are taken in once a corp has an archive secret and a private key: buy the archive in the console of WeCom, enter the secret under «Secrets and address» of the corp, and add the key there. At WeCom itself Tencent's native library is needed as well, which is not part of this product.")  # fmt: skip
+SET_UP = _("Messages are taken in once a corp has an archive secret and a private key: buy the archive in the console of WeCom, enter the secret under «Secrets and address» of the corp, and add the key there. At WeCom itself Tencent's native library is needed as well, which is not part of this product: name its path in SCRM_ARCHIVE_SDK.")  # fmt: skip
 
 
 def _attach_names(rows: Iterable[ArchivedMessage | Agreement]) -> None:
@@ -210,8 +211,11 @@ class ArchiveCursorAdmin(ReadOnlyMixin, ScopedModelAdmin[ArchiveCursor]):
     fields = (
         "whose",
         "lag",
+        "alarms",
         "caught_up_at",
+        "read_until",
         "reached",
+        "gap_size",
         "keys",
         "unread",
         "trouble",
@@ -234,6 +238,12 @@ class ArchiveCursorAdmin(ReadOnlyMixin, ScopedModelAdmin[ArchiveCursor]):
     @display(_("state"))
     def lag(self, cursor: ArchiveCursor) -> SafeString:
         return lag_badge(cursor, timezone.now())
+
+    @display(_("to be done"))
+    def alarms(self, cursor: ArchiveCursor) -> SafeString | str:
+        found = archive_alarms([cursor], now=timezone.now())
+        lines = ((f"{alarm.count:,} {alarm.text}",) for alarm in found)
+        return format_html_join("", "<p>{}</p>", lines) or UNKNOWN
 
     @display(_("could not be opened"))
     def unread(self, cursor: ArchiveCursor) -> SafeString | int:

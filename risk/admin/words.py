@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import TextChoices
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -66,13 +67,13 @@ def lag_badge(cursor: ArchiveCursor | None, now: datetime) -> SafeString:
     """How far behind the archive is; after a day it is an alarm, after five days a loss."""
     if cursor is None or cursor.caught_up_at is None:
         return badge(_t("never caught up"), "amber")
-    lag = now - cursor.caught_up_at
+    lag = cursor.lag(now) or now - cursor.caught_up_at
     if lag.total_seconds() < 60:
         seconds = max(0, int(lag.total_seconds()))
         return badge(_t("caught up %(seconds)d s ago") % {"seconds": seconds}, "green")
     tone = (
         "red"
-        if lag > ArchiveCursor.ALARM_AFTER
+        if lag > settings.ARCHIVE_ALARM_AFTER
         else "amber"
         if lag.total_seconds() > 600
         else "green"

@@ -26,13 +26,20 @@ class ArchiveCursor(CorpModel):
 
     # The platform forgets what is older [doc 91774].
     KEPT_BY_PLATFORM = timedelta(days=5)
-    ALARM_AFTER = timedelta(days=1)
+    # So long somebody is told that numbers are missing.
+    GAP_SHOWN_FOR = timedelta(days=7)
 
     seq = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     next_pull_at = models.DateTimeField(_("next pull"), null=True)
     # When the archive last had nothing more.
     caught_up_at = models.DateTimeField(_("caught up"), null=True)
+    # Up to when what was said has been taken in; moved with the messages, too.
+    read_until = models.DateTimeField(_("taken in until"), null=True)
+    # Numbers that the archive left out, after which one, and when that was seen.
+    gap_size = models.BigIntegerField(_("numbers missing"), default=0)
+    gap_after = models.BigIntegerField(default=0)
+    gap_noted_at = models.DateTimeField(null=True)
     problem = models.TextField(_("problem"), blank=True)
 
     objects = ArchiveCursorQuerySet.as_manager()
@@ -44,6 +51,11 @@ class ArchiveCursor(CorpModel):
 
     def __str__(self) -> str:
         return f"{self.corp_id} at {self.seq}"
+
+    def lag(self, now: datetime) -> timedelta | None:
+        """How far behind what is said it is; None when it was never tried."""
+        since = self.read_until or self.caught_up_at
+        return max(now - since, timedelta()) if since else None
 
 
 class ArchivedMessageQuerySet(CorpQuerySet["ArchivedMessage"]):
@@ -101,6 +113,9 @@ class ArchivedMessage(CorpModel):
     )
     # Of the text as it came; what is kept of it may have been cut.
     text_length = models.PositiveIntegerField(_("characters"), default=0)
+    # The platform's own form where the text does not say all, with the ids of its files. Kept where
+    # words may be kept, and nowhere else.
+    payload = EncryptedTextField(blank=True)
     recalled_at = models.DateTimeField(_("taken back"), null=True)
     problem = models.TextField(_("problem"), blank=True)
     # For one that could not be opened: when it was last tried.

@@ -1,5 +1,6 @@
 """The archive of the sandbox, from what people say to the incident: over HTTP, sealed for real."""
 
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,8 @@ from risk.models import Agreement, ArchiveCursor, ArchivedMessage, Incident
 from scrm.audit.actions.recording import SYSTEM
 from scrm.channels.actions.archive_keys import add_archive_key
 from scrm.channels.actions.inbox import handle_due_events
+from scrm.channels.errors import ChannelError
+from scrm.channels.opening import open_archive
 from scrm.sandbox.archived_kinds import SAMPLES
 from scrm.sandbox.server import SandboxServer
 from scrm.tenancy.models import Corp
@@ -99,6 +102,20 @@ def test_every_kind_is_taken_in(brand: Corp, sandbox: SandboxServer) -> None:
     )
     assert without == {"image", "voice", "video", "emotion", "voiptext"}
     assert not any("{" in text for _, text in texts(brand))
+
+
+def test_the_picture_of_a_message_is_fetched(brand: Corp, sandbox: SandboxServer) -> None:
+    userid, customer = a_pair(sandbox)
+    sandbox.people.customer_says(customer, userid, kind="image")
+    pull_due_archives(now=NOW)
+    source, picture = open_archive(brand), io.BytesIO()
+
+    (file,) = source.files_in(ArchivedMessage.objects.get().payload)
+    size = source.fetch_media(file.file_id, md5=file.md5, into=picture)
+
+    assert size == len(picture.getvalue()) > 0
+    with pytest.raises(ChannelError, match="10005"):
+        source.fetch_media("unknown", md5="", into=picture)
 
 
 def test_consent_is_asked_given_and_withdrawn(brand: Corp, sandbox: SandboxServer) -> None:

@@ -130,8 +130,10 @@ def test_a_hundred_are_asked_at_a_time(shop: Corp, archive: FakeArchive) -> None
     assert [len(data["info"]) for _, data in archive.asked] == [100, 100, 50]
 
 
-def test_nobody_is_asked_about_messages_without_text(shop: Corp, archive: FakeArchive) -> None:
-    archive.say("anna", "wm1", msgtype="voice", voice={"play_length": 3})
+def test_nobody_is_asked_about_messages_of_which_nothing_is_kept(
+    shop: Corp, archive: FakeArchive
+) -> None:
+    archive.say("anna", "wm1", msgtype="revoke", action="recall", revoke={"pre_msgid": "m0"})
 
     pull_due_archives(now=NOW)
 
