@@ -1,6 +1,5 @@
 """Compare a corp with the platform and repair what differs, while the command waits."""
 
-import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -8,12 +7,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from customers.actions.sync_run import told
 from groups.actions.sync import PARTS, start_sync
+from groups.management.watching import corp_called, finish_job
 from scrm.common.errors import DomainError
-from scrm.jobs.actions.running import claim_job, run_job
 from scrm.jobs.models import Job
-from scrm.tenancy.models import Corp
 
 
 class Command(BaseCommand):
@@ -26,32 +23,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, corp: str, only: str, **options: Any) -> None:
-        found = Corp.objects.filter(corp_id=corp).first()
-        if found is None:
-            known = ", ".join(Corp.objects.order_by("pk").values_list("corp_id", flat=True))
-            message = _("There is no corp %(id)s; there are: %(known)s.")
-            raise CommandError(message % {"id": corp, "known": known or "—"})
+        found = corp_called(corp)
         parts = [part.strip() for part in only.split(",") if part.strip()]
         try:
             job = start_sync(found, now=timezone.now(), only=parts)
         except DomainError as error:
             raise CommandError(error.detail) from None
-        self._tell(self._finish(job))
-
-    def _finish(self, job: Job) -> Job:
-        """Run the job, or watch the worker that was quicker; take it over when that one dies."""
-        shown = -1
-        while not job.is_finished:
-            if claimed := claim_job(now=timezone.now(), pk=job.pk):
-                with told(self.stdout.write):
-                    job = run_job(claimed, clock=timezone.now)
-                continue
-            time.sleep(0.5)
-            job.refresh_from_db()
-            if job.done != shown:
-                shown = job.done
-                self.stdout.write(f"{job.get_status_display()}: {job.done}/{job.total or '?'}")
-        return job
+        self._tell(finish_job(job, write=self.stdout.write))
 
     def _tell(self, job: Job) -> None:
         for kind, counts in job.report.items():
