@@ -1,4 +1,4 @@
-"""Putting materials into messages, by their ids."""
+"""Putting materials and media files into messages, by their ids."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -6,16 +6,21 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from campaigns.models import Material
+from scrm.channels.models import MediaFile
 from scrm.common.errors import FieldProblem, InvalidInput
 from scrm.tenancy.models import Corp
 
 _MAX_ID = 2**63 - 1
 
 
-def problems_of_materials(
+# What a file has to be for the field that names it; None: what the attachment is.
+_KIND_OF_FILE = {"file": None, "pic_file": MediaFile.Kind.IMAGE}
+
+
+def problems_of_references(
     attachments: Any, *, corp: Corp, path: str = "/attachments"
 ) -> Iterator[FieldProblem]:
-    """Materials that cannot be used: unknown, another corp's, texts, archived or blocked."""
+    """Materials that cannot be used (unknown, another corp's, texts, archived or blocked), and files."""
     if not isinstance(attachments, (list, tuple)):
         return
     found = _materials_of(attachments, corp=corp)
@@ -23,6 +28,36 @@ def problems_of_materials(
         number = _reference_of(attachment)
         if number is not None and (problem := _problem_of(found.get(number))):
             yield FieldProblem(f"{path}/{position}/material", *problem)
+    yield from _problems_of_files(attachments, corp=corp, path=path)
+
+
+def problems_of_files(
+    attachment: dict[str, Any], *, corp: Corp, path: str
+) -> Iterator[FieldProblem]:
+    """Files that one attachment names and that do not exist, or are of another kind."""
+    for problem in _problems_of_files([attachment], corp=corp, path=""):
+        yield FieldProblem(problem.path.replace("/0", path, 1), problem.code, problem.message)
+
+
+def _problems_of_files(
+    attachments: Iterable[Any], *, corp: Corp, path: str
+) -> Iterator[FieldProblem]:
+    named = [
+        (f"{path}/{position}/{field}", number, kind or attachment.get("kind"))
+        for position, attachment in enumerate(attachments)
+        if isinstance(attachment, dict)
+        for field, kind in _KIND_OF_FILE.items()
+        if isinstance(number := attachment.get(field), int)
+    ]
+    wanted = {number for _path, number, _kind in named if 0 < number <= _MAX_ID}
+    files = MediaFile.objects.for_corp(corp).in_bulk(wanted) if wanted else {}
+    for place, number, kind in named:
+        file = files.get(number)
+        if file is None:
+            yield FieldProblem(place, "unknown", _("There is no such file."))
+        elif file.kind != kind:
+            message = _("«%(name)s» is no %(kind)s.") % {"name": file.name, "kind": kind}
+            yield FieldProblem(place, "conflict", message)
 
 
 def resolve_attachments(
@@ -32,7 +67,7 @@ def resolve_attachments(
 
     Raises InvalidInput when one cannot be used.
     """
-    if problems := tuple(problems_of_materials(attachments, corp=corp)):
+    if problems := tuple(problems_of_references(attachments, corp=corp)):
         raise InvalidInput(" ".join(each.message for each in problems), errors=problems)
     return shown_attachments(attachments, corp=corp)
 

@@ -8,10 +8,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from scrm.channels.base import FILE_FIELDS
 from scrm.common.errors import FieldProblem
 
 TEXT_BYTES = 4000
 MAX_ATTACHMENTS = 9
+
+# The platform's field that is given by naming a file of ours instead.
+_GIVEN_BY = {theirs: ours for ours, theirs in FILE_FIELDS.items()}
 
 # kind → field → (must be given, longest in bytes; None: no limit is documented)
 ATTACHMENT_FIELDS: dict[str, dict[str, tuple[bool, int | None]]] = {
@@ -85,13 +89,29 @@ def problems_of_attachment(attachment: Any, *, path: str) -> Iterator[FieldProbl
         message = _("An attachment needs a kind: one of %(kinds)s.") % {"kinds": kinds}
         yield FieldProblem(f"{path}/kind", "invalid", message)
         return
-    for name in attachment.keys() - fields.keys() - {"kind"}:
+    files = {name: _GIVEN_BY[name] for name in fields if name in _GIVEN_BY}
+    for name in attachment.keys() - fields.keys() - set(files.values()) - {"kind"}:
         yield FieldProblem(f"{path}/{name}", "unknown", _("There is no such field."))
-    for name, limits in fields.items():
-        yield from _problems_of_field(attachment.get(name, ""), limits, f"{path}/{name}")
-    if kind == "image" and not (attachment.get("media_id") or attachment.get("pic_url")):
-        message = _("A picture needs a media_id or a pic_url.")
-        yield FieldProblem(f"{path}/media_id", "required", message)
+    for name, (is_required, limit) in fields.items():
+        file = attachment.get(files.get(name, ""))
+        given = attachment.get(name, "")
+        if file is not None:
+            yield from _problems_of_file(file, given, f"{path}/{files[name]}")
+        elif name in files and is_required and not given:
+            yield FieldProblem(f"{path}/{files[name]}", "required", _("Choose a file."))
+            continue
+        limits = (is_required and file is None, limit)
+        yield from _problems_of_field(given, limits, f"{path}/{name}")
+    if kind == "image" and not any(attachment.get(name) for name in ("file", *fields)):
+        yield FieldProblem(f"{path}/file", "required", _("Choose a file."))
+
+
+def _problems_of_file(file: Any, theirs: Any, path: str) -> Iterator[FieldProblem]:
+    if not isinstance(file, int) or isinstance(file, bool):
+        yield FieldProblem(path, "invalid", _("A file is named by its id, a number."))
+    elif theirs:
+        message = _("Name the file or its media_id, not both.")
+        yield FieldProblem(path, "conflict", message)
 
 
 def _problems_of_field(

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.actions.attaching import problems_of_materials
+from campaigns.actions.attaching import problems_of_references
 from campaigns.actions.content import bare_attachment, problems_of_message
 from campaigns.models import Campaign
 from customers.models import Customer, Segment
@@ -125,7 +125,7 @@ def _check(draft: CampaignDraft, *, corp: Corp, new_chats: Collection[str]) -> l
     problems = (
         *_problems_of_form(draft),
         *problems_of_message(draft.content, list(draft.attachments)),
-        *problems_of_materials(draft.attachments, corp=corp),
+        *problems_of_references(draft.attachments, corp=corp),
         *_problems_of_audience(draft, corp=corp, new_chats=new_chats),
         *_problems_of_senders(draft, {staff.userid for staff in senders}),
     )

@@ -8,7 +8,7 @@ from typing import Any, Self
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.actions.attaching import attachment_of
+from campaigns.actions.attaching import attachment_of, problems_of_files
 from campaigns.actions.content import TEXT_BYTES, problems_of_attachment
 from campaigns.actions.screening import screen_message
 from campaigns.models import Material
@@ -41,7 +41,7 @@ MATERIAL_FIELDS = tuple(each.name for each in fields(MaterialDraft))
 @transaction.atomic
 def create_material(corp: Corp, *, draft: MaterialDraft, actor: Actor, now: datetime) -> Material:
     """Keep a material; one that must not be said is kept too, blocked, with what was found."""
-    _check(draft)
+    _check(draft, corp=corp)
     material = Material(corp=corp, created_by=actor.key, created_at=now)
     _write(material, draft, now=now)
     material.save(force_insert=True)
@@ -62,7 +62,7 @@ def update_material(
     if draft.kind != locked.kind:
         message = _("A material keeps its kind: make another one instead.")
         raise InvalidInput(message, errors=(FieldProblem("/kind", "conflict", message),))
-    _check(draft)
+    _check(draft, corp=locked.corp)
     _write(locked, draft, now=now)
     locked.save()
     record(
@@ -128,13 +128,13 @@ def _part_of(path: str) -> str:
     return "text" if path == "/content" else path.rpartition("/")[2]
 
 
-def _check(draft: MaterialDraft) -> None:
-    problems = tuple(_problems_of(draft))
+def _check(draft: MaterialDraft, *, corp: Corp) -> None:
+    problems = tuple(_problems_of(draft, corp=corp))
     if problems:
         raise InvalidInput(" ".join(each.message for each in problems), errors=problems)
 
 
-def _problems_of(draft: MaterialDraft) -> Iterator[FieldProblem]:
+def _problems_of(draft: MaterialDraft, *, corp: Corp) -> Iterator[FieldProblem]:
     if not draft.title.strip():
         yield FieldProblem("/title", "required", _("A material needs a title."))
     if draft.kind not in Material.Kind.values:
@@ -149,6 +149,7 @@ def _problems_of(draft: MaterialDraft) -> Iterator[FieldProblem]:
     else:
         attachment = {**draft.content, "kind": draft.kind}
         yield from problems_of_attachment(attachment, path="/content")
+        yield from problems_of_files(attachment, corp=corp, path="/content")
 
 
 def _problems_of_text(content: dict[str, Any]) -> Iterator[FieldProblem]:

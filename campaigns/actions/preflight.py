@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.actions.attaching import problems_of_materials
+from campaigns.actions.attaching import problems_of_references
 from campaigns.actions.audience import audience_of, verdicts_sql
 from campaigns.actions.content import bare_attachment, problems_of_message
 from campaigns.actions.screening import Screened, screen_campaign
@@ -67,7 +67,7 @@ def _warnings(campaign: Campaign, *, planned: int, excluded: dict[str, int]) -> 
     ]
     problems = (
         *problems_of_message(campaign.content, attachments),
-        *problems_of_materials(campaign.attachments, corp=campaign.corp),
+        *problems_of_references(campaign.attachments, corp=campaign.corp),
     )
     found = [problem.message for problem in problems]
     if not campaign.content.strip() and not campaign.attachments:

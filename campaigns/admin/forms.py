@@ -19,33 +19,15 @@ from unfold.widgets import (
 from campaigns.actions.attaching import attachment_of
 from campaigns.actions.content import ATTACHMENT_FIELDS, MAX_ATTACHMENTS, TEXT_BYTES
 from campaigns.actions.drafts import CampaignDraft, create_campaign, update_campaign
+from campaigns.admin.attachment_fields import fields_of, upload_config
 from campaigns.admin.chats import chosen_chats, tag_choices
+from campaigns.admin.words import KIND_WORDS
 from campaigns.models import Campaign, Material
 from customers.models import Segment
 from scrm.audit.actions.recording import Actor
 from scrm.common.admin_forms import ActionModelForm
 from scrm.tenancy.models import Staff
 from scrm.tenancy.scoped_admin import rows_of
-
-KIND_WORDS: dict[str, Any] = {
-    "link": _("link"),
-    "image": _("picture"),
-    "miniprogram": _("mini-program"),
-    "video": _("video"),
-    "file": _("file"),
-}
-FIELD_WORDS: dict[str, Any] = {
-    "title": _("title"),
-    "url": _("address"),
-    "desc": _("description"),
-    "picurl": _("address of the cover picture"),
-    "media_id": _("media_id"),
-    "pic_url": _("address of the picture"),
-    "pic_media_id": _("media_id of the cover"),
-    "appid": _("appid"),
-    "page": _("page"),
-}
-
 
 # So many of the latest materials are offered in the composer.
 _OFFERED = 200
@@ -154,13 +136,11 @@ class DraftForm(ActionModelForm[Campaign]):
                 {
                     "kind": kind,
                     "words": str(KIND_WORDS[kind]),
-                    "fields": [
-                        {"name": name, "words": str(FIELD_WORDS[name]), "required": required}
-                        for name, (required, _limit) in fields.items()
-                    ],
+                    "fields": fields_of(kind),
                 }
-                for kind, fields in ATTACHMENT_FIELDS.items()
+                for kind in ATTACHMENT_FIELDS
             ],
+            "upload": upload_config(self.corp),
             "problems": [
                 {"path": each.path, "message": each.message}
                 for each in self.problems

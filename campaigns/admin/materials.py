@@ -26,8 +26,9 @@ from campaigns.actions.materials import (
     restore_material,
     update_material,
 )
-from campaigns.admin.forms import FIELD_WORDS
+from campaigns.admin.attachment_fields import fields_of, upload_config
 from campaigns.admin.found import Part, marked
+from campaigns.admin.words import FIELD_WORDS
 from campaigns.models import Material
 from scrm.audit.actions.recording import Actor
 from scrm.common.admin import DialogForm, display, object_action
@@ -38,8 +39,6 @@ from scrm.tenancy.scoped_admin import CorpFirstMixin, ScopedModelAdmin
 
 STATUS_TONES = {"ready": "green", "blocked": "red", "archived": "grey"}
 _EXCERPT = 60
-# Fields that hold what the platform calls a file it was given before.
-_MEDIA = ("media_id", "pic_media_id")
 
 
 class MaterialForm(ActionModelForm[Material]):
@@ -80,25 +79,14 @@ class MaterialForm(ActionModelForm[Material]):
             "kind": self["kind"].value() or Material.Kind.TEXT,
             "content": _read(self["content"].value()),
             "limit": TEXT_BYTES,
-            "fields": {"text": [], **{kind: _fields_of(kind) for kind in ATTACHMENT_FIELDS}},
+            "fields": {"text": [], **{kind: fields_of(kind) for kind in ATTACHMENT_FIELDS}},
+            "upload": upload_config(self.corp),
             "problems": [
                 {"path": each.path, "message": each.message}
                 for each in self.problems
                 if each.path.startswith("/content/")
             ],
         }
-
-
-def _fields_of(kind: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "words": str(FIELD_WORDS[name]),
-            "required": required,
-            "is_media": name in _MEDIA,
-        }
-        for name, (required, _limit) in ATTACHMENT_FIELDS[kind].items()
-    ]
 
 
 class ArchivedFilter(WordFilter):
@@ -247,6 +235,8 @@ class MaterialAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Material])
     @display(_("preview"))
     def preview(self, material: Material) -> SafeString:
         content = material.content
+        if file := content.get("file"):
+            return _preview_of_file(material, file)
         said = content.get("text") or content.get("title") or ""
         where = content.get("url") or content.get("page") or content.get("pic_url") or ""
         media = content.get("media_id", "")
@@ -278,6 +268,13 @@ def _found_in(material: Material) -> list[Part]:
         )
         for name, hits in spans.items()
     ]
+
+
+def _preview_of_file(material: Material, file: int) -> SafeString:
+    url = reverse("admin:channels_mediafile_content", args=[file])
+    if material.kind == Material.Kind.IMAGE:
+        return format_html('<img src="{}" alt="" class="scrm-thumb" loading="lazy">', url)
+    return format_html('<a class="scrm-link" href="{}">{}</a>', url, _t("Open"))
 
 
 def _cut(text: str) -> str:

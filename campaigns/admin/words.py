@@ -71,3 +71,24 @@ FIGURES: dict[str, Any] = {
     **{word: name for word, (name, _tone) in LOSSES.items()},
     "excluded": _("excluded"),
 }
+
+KIND_WORDS: dict[str, Any] = {
+    "link": _("link"),
+    "image": _("picture"),
+    "miniprogram": _("mini-program"),
+    "video": _("video"),
+    "file": _("file"),
+}
+FIELD_WORDS: dict[str, Any] = {
+    "title": _("title"),
+    "url": _("address"),
+    "desc": _("description"),
+    "picurl": _("address of the cover picture"),
+    "file": _("file"),
+    "media_id": _("media_id"),
+    "pic_url": _("address of the picture"),
+    "pic_file": _("cover"),
+    "pic_media_id": _("media_id of the cover"),
+    "appid": _("appid"),
+    "page": _("page"),
+}

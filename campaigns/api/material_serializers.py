@@ -23,8 +23,9 @@ class MaterialBody(BodySerializer):
     title = serializers.CharField(max_length=128)
     content = serializers.DictField(
         help_text=(
-            "text {text}; image {media_id or pic_url}; link {title, url, desc?, picurl?};"
-            " miniprogram {title, pic_media_id, appid, page}; video {media_id}; file {media_id}."
-            " A media_id is one the platform gave: files cannot be uploaded here yet."
+            "text {text}; image {file}; link {title, url, desc?, picurl?};"
+            " miniprogram {title, pic_file, appid, page}; video {file}; file {file}."
+            " `file` and `pic_file` are ids of POST /media-files/; a media_id that the platform gave"
+            " may stand in their place, as `media_id` and `pic_media_id`, for as long as it lives."
         )
     )

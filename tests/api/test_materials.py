@@ -37,7 +37,7 @@ def test_keeps_shows_and_changes_a_material(brand: APIClient) -> None:
         ({"content": LINK | {"colour": "red"}}, "/content/colour"),
         ({"content": "x"}, "/content"),
         ({"kind": "text", "content": {}}, "/content/text"),
-        ({"kind": "image", "content": {}}, "/content/media_id"),
+        ({"kind": "image", "content": {}}, "/content/file"),
         ({"status": "ready"}, "/status"),
     ],
 )

@@ -61,7 +61,7 @@ def test_keeps_a_draft_and_who_made_it(corp: Corp, now: datetime) -> None:
         ({"attachments": [LINK | {"url": "javascript:x"}]}, "/attachments/0/url"),
         ({"attachments": [LINK | {"title": "长" * 43}]}, "/attachments/0/title"),
         ({"attachments": [LINK | {"colour": "red"}]}, "/attachments/0/colour"),
-        ({"attachments": [{"kind": "image"}]}, "/attachments/0/media_id"),
+        ({"attachments": [{"kind": "image"}]}, "/attachments/0/file"),
         ({"content": "长" * 1334}, "/content"),
         ({"segment_id": 4711}, "/segment"),
         ({"segment_id": None}, "/segment"),

@@ -59,8 +59,8 @@ def test_keeps_a_material_and_who_made_it(corp: Corp, now: datetime) -> None:
         ({"kind": "text", "content": {}}, "/content/text"),
         ({"kind": "text", "content": {"text": "长" * 1334}}, "/content/text"),
         ({"kind": "text", "content": {"text": "x", "url": "y"}}, "/content/url"),
-        ({"kind": "image", "content": {}}, "/content/media_id"),
-        ({"kind": "video", "content": {}}, "/content/media_id"),
+        ({"kind": "image", "content": {}}, "/content/file"),
+        ({"kind": "video", "content": {}}, "/content/file"),
     ],
 )
 def test_refuses_what_cannot_be_sent_and_names_the_place(

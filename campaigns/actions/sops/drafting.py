@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from campaigns.actions.attaching import problems_of_materials
+from campaigns.actions.attaching import problems_of_references
 from campaigns.actions.screening import BlockedByRisk
 from campaigns.actions.sops.ending import finish_enrolments
 from campaigns.actions.sops.grammar import DRAFT_FIELDS, SopDraft, check_draft, read_time
@@ -131,7 +131,7 @@ def _check_ready(draft: SopDraft, *, corp: Corp) -> None:
     problems = tuple(
         problem
         for position, action in enumerate(actions)
-        for problem in problems_of_materials(
+        for problem in problems_of_references(
             action.get("attachments"), corp=corp, path=f"/steps/{position}/action/attachments"
         )
     )

@@ -1,6 +1,7 @@
 // The text with its counter, the attachments and what the customer will see.
 window.composer = (config) => ({
-  ...config, // limit, most, attachments, kinds, problems, text, segment, policy, countUrl,
+  ...uploads(),
+  ...config, // upload, limit, most, attachments, kinds, problems, text, segment, policy, countUrl,
   // kindOfCampaign, chosen, tags, chatsUrl, materials
   count: { state: "none" },
   wanted: { q: "", tag: "" },
@@ -69,7 +70,8 @@ window.composer = (config) => ({
   },
 
   add(kind) {
-    const empty = Object.fromEntries(this.fieldsOf({ kind }).map(({ name }) => [name, ""]));
+    const typed = this.fieldsOf({ kind }).filter(({ upload }) => !upload);
+    const empty = Object.fromEntries(typed.map(({ name }) => [name, ""]));
     this.attachments.push({ kind, ...empty, _id: this.nextId++ });
     this.problems = [];
   },

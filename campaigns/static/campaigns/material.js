@@ -1,6 +1,7 @@
 // The content of a material: the fields of its kind, kept as one object in a hidden field.
 window.material = (config) => ({
-  ...config, // kind, content, limit, fields, problems
+  ...uploads(),
+  ...config, // kind, content, limit, fields, problems, upload
 
   init() {
     this.$watch("kind", () => this.write());
@@ -17,7 +18,8 @@ window.material = (config) => ({
 
   // Only what belongs to the kind: fields of another one that were filled in before are dropped.
   write() {
-    const names = this.kind === "text" ? ["text"] : this.fieldsNow.map(({ name }) => name);
+    const fields = this.fieldsNow.flatMap(({ name, theirs }) => (theirs ? [name, theirs] : [name]));
+    const names = this.kind === "text" ? ["text"] : fields;
     const said = names.filter((name) => this.content[name]).map((name) => [name, this.content[name]]);
     this.$refs.content.value = JSON.stringify(Object.fromEntries(said));
   },
