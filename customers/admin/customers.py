@@ -20,6 +20,7 @@ from customers.actions.notes import add_note
 from customers.admin.exports import MOST_ROWS, CustomerResource
 from customers.admin.filters import (
     LostSinceFilter,
+    NewSinceFilter,
     StaffFilter,
     StageFilter,
     StateFilter,
@@ -88,7 +89,8 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
         "brand",
     )
     list_filter = (
-        StateFilter, TagFilter, StageFilter, StaffFilter, ("added_at", DayRangeFilter), LostSinceFilter,
+        StateFilter, TagFilter, StageFilter, StaffFilter, ("added_at", DayRangeFilter),
+        NewSinceFilter, LostSinceFilter,
     )  # fmt: skip
     list_select_related = ("corp", "stage")
     search_fields = ("name", "external_userid")

@@ -32,6 +32,21 @@ class StateFilter(WordFilter):
         return queryset.filter(live_follows__gt=0)
 
 
+class NewSinceFilter(WordFilter):
+    title = _("new in the last")
+    parameter_name = "new"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("7", _("7 days")), ("30", _("30 days")), ("90", _("90 days"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in dict(self.lookup_choices):
+            return queryset
+        since = start_of_days(int(self.value() or 1), now=timezone.now())
+        new: QuerySet[Any] = queryset.new_since(since)  # type: ignore[attr-defined]
+        return new
+
+
 class LostSinceFilter(WordFilter):
     title = _("lost in the last")
     parameter_name = "lost"

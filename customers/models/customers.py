@@ -1,6 +1,7 @@
 """Customers, who follows them, and where they stand."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -36,6 +37,11 @@ class CustomerQuerySet(CorpQuerySet["Customer"]):
 
     def lost(self) -> Self:
         return self.filter(live_follows=0)
+
+    def new_since(self, since: datetime) -> Self:
+        """Friends only since then; not those whom a colleague has handed over."""
+        inherited = Follow.objects.filter(customer=OuterRef("pk"), status=Follow.Status.TRANSFERRED)
+        return self.live().filter(~Exists(inherited), added_at__gte=since)
 
     def in_scope(self, scope: Scope) -> Self:
         if scope.everything:

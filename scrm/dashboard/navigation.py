@@ -55,6 +55,7 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             Item(_("Campaigns"), "campaign", "campaigns.campaign"),
             Item(_("SOPs"), "route", "campaigns.sop"),
             Item(_("Materials"), "perm_media", "campaigns.material"),
+            Item(_("Media files"), "image", "channels.mediafile"),
         ),
     ),
     (

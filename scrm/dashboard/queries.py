@@ -12,6 +12,8 @@ from django.utils import timezone
 from campaigns.models import Campaign, Recipient
 from customers.models import Customer, Follow, Segment
 from groups.models import GroupChat
+from risk.actions.archive_alarms import ArchiveAlarm, archive_alarms
+from risk.models import ArchiveCursor
 from scrm.channels.models import InboundEvent, Operation
 from scrm.common.admin_filters import start_of_days
 from scrm.jobs.models import Job, Tick
@@ -79,11 +81,10 @@ class People:
 def people_of(scope: Scope, *, now: datetime) -> People:
     """Customers with a friend among the staff, and what the last seven days changed."""
     since = start_of_days(WEEK_DAYS, now=now)
-    customers = Customer.objects.in_scope(scope).live()
-    counts = customers.aggregate(live=Count("pk"), new=Count("pk", filter=Q(added_at__gte=since)))
+    customers = Customer.objects.in_scope(scope)
     return People(
-        live=counts["live"],
-        new=counts["new"],
+        live=customers.live().count(),
+        new=customers.new_since(since).count(),
         lost=_lost(scope, since=since).values("customer").distinct().count(),
         staff=Staff.objects.in_scope(scope).employed().count(),
         groups=GroupChat.objects.in_scope(scope).existing().count(),
@@ -111,7 +112,7 @@ def days_of(scope: Scope, *, now: datetime) -> list[Day]:
     today = timezone.localdate(now)
     days = [today - timedelta(days=back) for back in reversed(range(CHART_DAYS))]
     since = start_of_days(CHART_DAYS, now=now)
-    customers = Customer.objects.in_scope(scope).live().filter(added_at__gte=since)
+    customers = Customer.objects.in_scope(scope).new_since(since)
     added = _by_day(customers, "added_at", Count("pk"))
     lost = _by_day(_lost(scope, since=since), "ended_at", Count("customer", distinct=True))
     return [Day(day, added.get(day, 0), lost.get(day, 0)) for day in days]
@@ -191,6 +192,11 @@ def health_of(scope: Scope) -> Health:
         last_sync=syncs.order_by("-id").first(),
         last_tick_at=Tick.objects.aggregate(last=Max("fired_at"))["last"],
     )
+
+
+def archives_of(scope: Scope, *, now: datetime) -> list[ArchiveAlarm]:
+    cursors = ArchiveCursor.objects.exclude(corp__archive_secret="").select_related("corp")
+    return archive_alarms(list(_whole(cursors.order_by("pk"), scope)), now=now)
 
 
 def _whole(rows: QuerySet[Any], scope: Scope) -> QuerySet[Any]:

@@ -1,7 +1,7 @@
 """The home page of the admin: what the morning needs, one click from the list behind it."""
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -14,14 +14,13 @@ from campaigns.admin.words import STATUS_TONES
 from campaigns.models import Campaign
 from customers.models import WaitingCustomer
 from risk.models import Incident
-from scrm.common.admin_filters import start_of_days
 from scrm.common.badges import status_badge
 from scrm.dashboard.queries import (
-    WEEK_DAYS,
     Day,
     Health,
     SetUp,
     Underway,
+    archives_of,
     campaigns_underway,
     days_of,
     health_of,
@@ -77,7 +76,7 @@ def add_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context |= {"title": _("Home"), "steps": steps}
     if set_up.corp is None:
         return context
-    context |= {"corp": set_up.corp, "week": start_of_days(WEEK_DAYS, now=now)}
+    context["corp"] = set_up.corp
     if request.user.has_perm("customers.view_customer"):
         context["people"] = people_of(scope, now=now)
         context["chart"] = chart_of(days_of(scope, now=now))
@@ -89,7 +88,11 @@ def add_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= {
             "health": health,
             "is_silent": health.is_silent(now),
-            "alarms": [*judgements_of(request, scope), *alarms_of(health)],
+            "alarms": [
+                *judgements_of(request, scope),
+                *alarms_of(health),
+                *archive_alarms_of(scope, now=now),
+            ],
             "running": [_job_row(job) for job in health.running],
             "sync_lines": sync_lines,
         }
@@ -184,6 +187,16 @@ def alarms_of(health: Health) -> list[Alarm]:
         Alarm(health.unknown, _("answers were lost; the platform is being asked what happened"), f"{outbox}?status=unknown"),
     ]  # fmt: skip
     return [alarm for alarm in alarms if alarm.count]
+
+
+def archive_alarms_of(scope: Scope, *, now: datetime) -> list[Alarm]:
+    """What the platform will forget, or has forgotten, of the message archives."""
+    return [
+        Alarm(
+            each.count, each.text, reverse("admin:risk_archivecursor_change", args=[each.cursor.pk])
+        )
+        for each in archives_of(scope, now=now)
+    ]
 
 
 @dataclass(frozen=True)

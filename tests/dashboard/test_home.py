@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 from django.test import Client
-from django.utils import timezone
 
 from customers.models import Follow
 from scrm.jobs.models import Job, Tick
@@ -70,14 +69,28 @@ def test_the_cards_of_the_week_lead_to_as_many_customers(lin: Client, corp: Corp
             corp=corp, customer=gone, staff=alice, added_at=moment, status="gone", ended_at=moment
         )
     answer = lin.get("/admin/")
-    people, week = answer.context["people"], answer.context["week"]
+    people = answer.context["people"]
     customers = "/admin/customers/customer/"
 
-    new = lin.get(customers, {"added_at_from": f"{timezone.localtime(week):%Y-%m-%d}"})
+    new = lin.get(customers, {"new": "7"})
     lost = lin.get(customers, {"state": "lost", "lost": "7"})
 
     assert people.new == len(new.context["cl"].result_list) == 3
     assert people.lost == len(lost.context["cl"].result_list) == 3
+
+
+def test_a_customer_inherited_from_a_colleague_is_not_new(lin: Client, corp: Corp) -> None:
+    now, leaver = datetime.now(tz=UTC), make_staff(corp)
+    customer = make_customer(corp, staff=make_staff(corp), added_at=now)
+    Follow.objects.create(
+        corp=corp, customer=customer, staff=leaver, added_at=now, status="transferred", ended_at=now
+    )
+
+    home = lin.get("/admin/")
+
+    assert home.context["people"].new == 0
+    assert home.context["chart"].is_empty
+    assert not lin.get("/admin/customers/customer/", {"new": "7"}).context["cl"].result_list
 
 
 def test_a_customer_who_lost_one_of_two_friends_is_not_lost(lin: Client, corp: Corp) -> None:

@@ -47,12 +47,27 @@ from scrm.dashboard.actions.connecting import (
     exchange_credentials,
 )
 from scrm.dashboard.actions.corp_settings import CHANGEABLE, change_corp_settings
+from scrm.dashboard.doctor.examining import examine
+from scrm.dashboard.doctor.findings import Verdict
 from scrm.dashboard.syncing import sync_state_of
 from scrm.jobs.admin import JOB_TONES
 from scrm.jobs.models import Job
 from scrm.tenancy.actions.corps import CorpSettings
 from scrm.tenancy.models import Corp, Scope
 from scrm.tenancy.scoped_admin import ScopedModelAdmin, scope_for
+
+VERDICTS = {
+    Verdict.OK: _("well"),
+    Verdict.WARNING: _("look at it"),
+    Verdict.WRONG: _("wrong"),
+    Verdict.UNKNOWN: _("not known"),
+}
+VERDICT_TONES = {
+    Verdict.OK: "green",
+    Verdict.WARNING: "amber",
+    Verdict.WRONG: "red",
+    Verdict.UNKNOWN: "grey",
+}
 
 _FLAG = re.compile(r"--([a-z-]+)")
 
@@ -205,7 +220,7 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
     fieldsets = (
         (_("Settings"), {"fields": (("name", "time_zone"), ("quota_mode", "approval_threshold"))}),
     )
-    actions_detail = ("sync_now", "check_connection", "add_key", "open_credentials")
+    actions_detail = ("sync_now", "check_connection", "open_doctor", "add_key", "open_credentials")
     change_form_outer_before_template = "admin/tenancy/corp_panel.html"
     sortable_by = ("name",)
 
@@ -246,6 +261,7 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
             path(
                 "<int:pk>/sync-state/", wrap(self.sync_state_view), name="tenancy_corp_sync_state"
             ),
+            path("<int:pk>/doctor/", wrap(self.doctor_view), name="tenancy_corp_doctor"),
             *super().get_urls(),
         ]
 
@@ -288,6 +304,26 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
             context = {"panel": self._panel(request, corp), **(extra_context or {})}
             return super().change_view(request, object_id, form_url, context)
         return super().change_view(request, object_id, form_url, extra_context)
+
+    def doctor_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Shows what is being looked at first; the findings, which take seconds, come after."""
+        corp = self._corp_or_404(request, pk)
+        if not self.has_change_permission(request, corp):
+            raise PermissionDenied
+        title = _t("Doctor: %(corp)s") % {"corp": corp}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "page_title": title,
+            "opts": self.opts,
+            "corp": corp,
+        }
+        if request.method == "POST":
+            context["findings"] = [
+                (finding, badge(VERDICTS[finding.verdict], VERDICT_TONES[finding.verdict]))
+                for finding in examine(corp, now=timezone.now(), public_url=_own_address(request))
+            ]
+        return TemplateResponse(request, "admin/tenancy/doctor.html", context)
 
     def sync_state_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The part of the page that watches a running sync."""
@@ -332,6 +368,10 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
             now=timezone.now(),
         )
         self.message_user(request, _t("The key is kept; what waited for it is read again."))
+
+    @object_link(_("Doctor"), permission="change", icon="stethoscope")
+    def open_doctor(self, request: HttpRequest, corp: Corp) -> str:
+        return reverse("admin:tenancy_corp_doctor", args=[corp.pk])
 
     @object_link(_("Secrets and address"), permission="change", icon="key")
     def open_credentials(self, request: HttpRequest, corp: Corp) -> str:
@@ -400,6 +440,11 @@ class CorpAdmin(ActionSaveMixin, ScopedModelAdmin[Corp]):
             "corp": corp,
         }
         return TemplateResponse(request, "admin/tenancy/connect.html", context)
+
+
+def _own_address(request: HttpRequest) -> str:
+    """The address the operator came by: the platform has to come by the same."""
+    return request.build_absolute_uri("/")
 
 
 def _page_of(corp: Corp) -> str:
