@@ -23,6 +23,7 @@ from risk.actions.lexicons import LexiconDraft, create_lexicon
 from risk.actions.rules import RuleDraft, create_rule
 from risk.models import ArchivedMessage, Incident, Lexicon, RiskRule
 from scrm.audit.actions.recording import SYSTEM
+from scrm.channels.models import MediaFile
 from scrm.sandbox.server import SandboxServer
 from scrm.tenancy.actions.api_keys import create_api_key
 from scrm.tenancy.models import Corp, Department, Staff
@@ -194,6 +195,17 @@ def make_material(corp: Corp, **fields: Any) -> Material:
         "updated_at": NOW,
     }
     return Material.objects.create(corp=corp, **(defaults | fields))
+
+
+def make_media(corp: Corp, **fields: Any) -> MediaFile:
+    defaults = {
+        "kind": "image",
+        "name": "spring.png",
+        "digest": f"{next(_numbers):064x}",
+        "size": 100,
+        "created_at": NOW,
+    }
+    return MediaFile.objects.create(corp=corp, **(defaults | fields))
 
 
 def make_handover_plan(corp: Corp, *, customers: int = 1, **fields: Any) -> HandoverPlan:

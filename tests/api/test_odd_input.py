@@ -44,7 +44,8 @@ def fields_of(endpoint: Endpoint, schema: dict[str, Any]) -> list[str]:
     operation = operation_of(endpoint, schema)
     if "requestBody" not in operation:
         return ["x"]
-    reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    (content,) = operation["requestBody"]["content"].values()
+    reference = content["schema"]["$ref"]
     return list(schema["components"]["schemas"][reference.rsplit("/", 1)[1]]["properties"])
 
 
