@@ -33,6 +33,7 @@ ACTS: dict[str, Any] = {
     "campaigns.reminded": _("staff reminded"),
     "campaigns.submitted": _("campaign submitted"),
     "channels.event_replayed": _("callback handled again"),
+    "channels.events_replayed": _("callbacks of a kind handled again"),
     "channels.operation_cancelled": _("operation cancelled"),
     "channels.operation_retried": _("operation asked again"),
     "corps.changed": _("corp changed"),

@@ -198,6 +198,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "IncidentKind": "risk.models.Incident.Kind",
         "IncidentStatus": "risk.models.Incident.Status",
         "RiskRuleKind": "risk.models.RiskRule.Kind",
+        "MediaFileKind": "scrm.channels.models.MediaFile.Kind",
         "JoinCodeStatus": "groups.models.JoinCode.Status",
         "OperationStatus": "scrm.jobs.models.Job.Status",
         "OutboxOperationStatus": "scrm.channels.models.Operation.Status",

@@ -11,7 +11,7 @@ from tests.conformance.documented import named, needs_fixtures, payload
 pytestmark = needs_fixtures
 
 MESSAGES = named("archive.msg.*.json")
-WORDLESS = {"image", "voice", "video", "emotion", "voiptext", "meeting_voice_call"}
+WORDLESS = {"image", "voice", "video", "emotion", "voiptext"}
 # What they say is about the chat: who agreed, what was taken back, that a member left for another corp.
 NEWS = {"agree", "disagree", "revoke", ""}
 

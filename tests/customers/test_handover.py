@@ -484,7 +484,10 @@ def test_results_come_in_pages(
     run_rounds(a_day_passes(sandbox, now))
 
     assert set(statuses(plan)) == {S.SUCCEEDED}
-    assert sandbox.calls()["externalcontact/resigned/transfer_result"] >= 8
+    # Read twice, in pages of two.
+    pages = -(-plan.items.of_customers().count() // 2)
+    assert pages > 2
+    assert sandbox.calls()["externalcontact/resigned/transfer_result"] >= pages + 1
 
 
 def test_refreshing_reads_the_platform_now(
@@ -831,8 +834,8 @@ def test_a_plan_of_thousands_is_judged_at_once(corp: Corp, now: datetime) -> Non
     )
 
     with connection.cursor() as cursor:
-        # Compared with one another, they take a quarter of a minute.
-        cursor.execute("SET LOCAL statement_timeout = '5s'")
+        # Compared with one another, they take a quarter of a minute on an idle machine.
+        cursor.execute("SET LOCAL statement_timeout = '12s'")
     verdicts = verdicts_on(plans[1], now=now)
 
     assert {verdict.reason for verdict in verdicts} == {"in_transfer"}

@@ -12,6 +12,7 @@ from scrm.audit.api.acting import ActingViewSet
 from scrm.channels.actions.media import keep_media
 from scrm.channels.models import MediaFile
 from scrm.common.api.bodies import BodySerializer
+from scrm.common.api.parsers import StrictJSONParser
 
 
 class MediaFileSerializer(serializers.ModelSerializer[Any]):
@@ -35,7 +36,8 @@ class MediaFileViewSet(ActingViewSet):
     queryset = MediaFile.objects.all()
     serializer_class = MediaFileSerializer
     newest_first = True
-    parser_classes = [MultiPartParser]
+    # A body of JSON is told what it lacks, as everywhere.
+    parser_classes = [StrictJSONParser, MultiPartParser]
 
     @extend_schema(
         request={"multipart/form-data": MediaFileBody}, responses={201: MediaFileSerializer}
