@@ -18,7 +18,8 @@ IN_SERVICE_WINDOW = timedelta(days=90)
 LONGEST_GONE = timedelta(days=365)
 
 # What is said of the same customer and of the same chat stands apart: each has a partial index of
-# its own, and one condition for both would be compared with every other item.
+# its own, and one condition for both would be compared with every other item. That an item is no
+# chat is asked of the item itself: a planner with old figures would else look through all chats.
 _VERDICTS = """
 SELECT i.id, i.chat_id, CASE
     WHEN i.kind = 'resigned' AND giver.status <> 'left' THEN 'not_resigned'
@@ -27,12 +28,13 @@ SELECT i.id, i.chat_id, CASE
     WHEN EXISTS (
         SELECT FROM customers_handoveritem h
         WHERE h.corp_id = i.corp_id AND h.from_staff_id = i.from_staff_id AND h.id <> i.id
+          AND i.customer_id IS NOT NULL
           AND h.customer_id IS NOT NULL AND h.customer_id = i.customer_id
           AND h.status IN ('asked', 'waiting')
     ) OR EXISTS (
         SELECT FROM customers_handoveritem h
         WHERE h.corp_id = i.corp_id AND h.from_staff_id = i.from_staff_id AND h.id <> i.id
-          AND h.chat_id <> '' AND h.chat_id = i.chat_id
+          AND i.chat_id <> '' AND h.chat_id <> '' AND h.chat_id = i.chat_id
           AND h.status IN ('asked', 'waiting')
     ) THEN 'in_transfer'
     WHEN i.customer_id IS NOT NULL AND NOT EXISTS (
@@ -53,17 +55,23 @@ LEFT JOIN LATERAL (
     SELECT before.at AS second_last
     FROM (
         SELECT coalesce(h.takeover_at, h.asked_at) AS at
-        FROM customers_handoveritem h
+        FROM (
+            -- OFFSET 0: by the customer first. A planner with old figures would look through all
+            -- items of these statuses for each one.
+            SELECT * FROM customers_handoveritem h
+            WHERE h.corp_id = i.corp_id
+              AND h.customer_id IS NOT NULL AND h.customer_id = i.customer_id
+            OFFSET 0
+        ) h
         WHERE i.kind = 'in_service' AND h.kind = 'in_service' AND h.id <> i.id
-          AND h.corp_id = i.corp_id
-          AND h.customer_id IS NOT NULL AND h.customer_id = i.customer_id
+          AND i.customer_id IS NOT NULL
           AND h.status IN ('asked', 'waiting', 'succeeded')
         UNION ALL
         SELECT coalesce(h.takeover_at, h.asked_at)
         FROM customers_handoveritem h
         WHERE i.kind = 'in_service' AND h.kind = 'in_service' AND h.id <> i.id
           AND h.corp_id = i.corp_id
-          AND h.chat_id <> '' AND h.chat_id = i.chat_id
+          AND i.chat_id <> '' AND h.chat_id <> '' AND h.chat_id = i.chat_id
           AND h.status IN ('asked', 'waiting', 'succeeded')
     ) before
     WHERE before.at > %(window)s
