@@ -1,4 +1,5 @@
-from customers.models.automation import ChannelRule, StageRule
+from customers.models.automation import ChannelRule, StageRule, TagRule
+from customers.models.commerce import BrandEvent, EventType, Order, OrderQuerySet
 from customers.models.customers import (
     Customer,
     CustomerQuerySet,
@@ -16,10 +17,19 @@ from customers.models.handover import (
     HandoverPlanQuerySet,
     WaitingCustomer,
 )
-from customers.models.segments import Segment
+from customers.models.identities import Awaited, Identity, IdentityKind
+from customers.models.segments import (
+    Segment,
+    SegmentMember,
+    SegmentMove,
+    SegmentSnapshot,
+    SnapshotMember,
+)
 from customers.models.sync import SyncSighting
 from customers.models.tags import (
     CustomerTagSet,
+    PastTagAssignment,
+    PreTag,
     Tag,
     TagAssignment,
     TagGroup,
@@ -27,12 +37,24 @@ from customers.models.tags import (
     TagQuerySet,
 )
 from customers.models.timeline import TimelineEntry
+from customers.models.value import (
+    Child,
+    CustomerValue,
+    ValueChange,
+    ValueClass,
+    ValueSettings,
+)
 
 __all__ = [
+    "Awaited",
+    "BrandEvent",
     "ChannelRule",
+    "Child",
     "Customer",
     "CustomerQuerySet",
     "CustomerTagSet",
+    "CustomerValue",
+    "EventType",
     "Follow",
     "FollowQuerySet",
     "HandoverItem",
@@ -42,7 +64,17 @@ __all__ = [
     "HandoverLegQuerySet",
     "HandoverPlan",
     "HandoverPlanQuerySet",
+    "Identity",
+    "IdentityKind",
+    "Order",
+    "OrderQuerySet",
+    "PastTagAssignment",
+    "PreTag",
     "Segment",
+    "SegmentMember",
+    "SegmentMove",
+    "SegmentSnapshot",
+    "SnapshotMember",
     "Stage",
     "StageRule",
     "SyncSighting",
@@ -51,6 +83,10 @@ __all__ = [
     "TagGroup",
     "TagKind",
     "TagQuerySet",
+    "TagRule",
     "TimelineEntry",
+    "ValueChange",
+    "ValueClass",
+    "ValueSettings",
     "WaitingCustomer",
 ]

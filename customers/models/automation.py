@@ -57,3 +57,27 @@ class StageRule(CorpModel):
 
     def __str__(self) -> str:
         return f"{self.order}: {self.stage_id}"
+
+
+class TagRule(CorpModel):
+    """An automatic tag: whoever the rule means carries it (自动标签).
+
+    A lasting one stays with whoever was meant once; any other is taken away again when the rule
+    does not mean her any more. Nobody gives or takes it by hand.
+    """
+
+    tag = models.OneToOneField(Tag, on_delete=models.CASCADE, verbose_name=_("tag"))
+    rule = models.JSONField(_("rule"))
+    version = models.PositiveIntegerField(_("version"), default=1)
+    is_lasting = models.BooleanField(_("stays once given"), default=False)
+    is_active = models.BooleanField(_("active"), default=False)
+    updated_at = models.DateTimeField(_("updated"))
+
+    objects = CorpQuerySet["TagRule"].as_manager()
+
+    class Meta:
+        verbose_name = _("tag rule")
+        verbose_name_plural = _("tag rules")
+
+    def __str__(self) -> str:
+        return str(self.tag)

@@ -60,6 +60,11 @@ class Customer(CorpModel):
         WECHAT = 1, _("WeChat")
         WECOM = 2, _("WeCom")
 
+    class BlockReason(models.TextChoices):
+        OPERATOR = "operator", _("by an operator")
+        OPT_OUT = "opt_out", _("asked to be left alone")
+        PREGNANCY_LOSS = "pregnancy_loss", _("lost a pregnancy")
+
     class Gender(models.IntegerChoices):
         UNKNOWN = 0, _("unknown")
         MALE = 1, _("male")
@@ -82,6 +87,9 @@ class Customer(CorpModel):
     stage_held_until = models.DateTimeField(_("stage kept until"), null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     is_blocked = models.BooleanField(_("never write to"), default=False)
+    block_reason = models.CharField(
+        _("why never"), max_length=16, choices=BlockReason, blank=True, default="", db_default=""
+    )
     # Both follow from the follows and are kept with them in one transaction
     # (customers/actions/follows.py), because every list and every segment asks for them.
     live_follows = models.PositiveSmallIntegerField(_("followed by"), default=0)

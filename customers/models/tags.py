@@ -8,7 +8,7 @@ than from joined rows. Both are written in one transaction (customers/actions/ta
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from customers.models.customers import Customer, Follow
@@ -27,6 +27,8 @@ class TagGroup(CorpModel):
     kind = models.CharField(_("kind"), max_length=8, choices=TagKind, default=TagKind.SYSTEM)
     wecom_id = models.CharField(_("platform id"), max_length=64, blank=True)
     order = models.BigIntegerField(_("order"), default=0)
+    # Who is given one tag of the group loses the others.
+    is_exclusive = models.BooleanField(_("one at a time"), default=False, db_default=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     objects = CorpQuerySet["TagGroup"].as_manager()
@@ -64,6 +66,8 @@ class Tag(CorpModel):
     kind = models.CharField(_("kind"), max_length=8, choices=TagKind, default=TagKind.SYSTEM)
     wecom_id = models.CharField(_("platform id"), max_length=64, blank=True)
     order = models.BigIntegerField(_("order"), default=0)
+    # Whoever is given it loses it after so many days, unless told otherwise.
+    lasts_days = models.PositiveSmallIntegerField(_("lasts days"), null=True, blank=True)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     objects = TagQuerySet.as_manager()
@@ -105,6 +109,12 @@ class TagAssignment(CorpModel):
         db_index=False,
     )
     since = models.DateTimeField(_("since"))
+    until = models.DateTimeField(_("until"), null=True, blank=True)
+    # Who gave it and why, in the words of the timeline (`TimelineEntry.source`, `data`).
+    source = models.CharField(_("source"), max_length=8, default="system", db_default="system")
+    why = models.JSONField(
+        default=dict, blank=True, db_default=Value({}, output_field=models.JSONField())
+    )
 
     objects = CorpQuerySet["TagAssignment"].as_manager()
 
@@ -127,10 +137,70 @@ class TagAssignment(CorpModel):
                 name="assignment_by_follow",
                 condition=Q(follow__isnull=False),
             ),
+            models.Index(
+                fields=["until"], name="assignment_by_end", condition=Q(until__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.tag_id} on {self.customer_id}"
+
+
+class PastTagAssignment(CorpModel):
+    """A customer carried a tag from `since` up to `ended_at`; what the past is asked from."""
+
+    corp = models.ForeignKey(Corp, on_delete=models.CASCADE, related_name="+", db_index=False)
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="+", db_index=False)
+    follow = models.ForeignKey(
+        Follow, on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
+    since = models.DateTimeField(_("since"))
+    source = models.CharField(_("source"), max_length=8)
+    why = models.JSONField(default=dict)
+    ended_at = models.DateTimeField(_("ended"))
+    ended_source = models.CharField(_("ended by"), max_length=8)
+    ended_why = models.JSONField(default=dict)
+
+    objects = CorpQuerySet["PastTagAssignment"].as_manager()
+
+    class Meta:
+        verbose_name = _("past tag assignment")
+        verbose_name_plural = _("past tag assignments")
+        indexes = [
+            models.Index(fields=["customer", "tag", "ended_at"], name="past_tag_by_customer"),
+            models.Index(fields=["corp", "tag", "ended_at"], name="past_tag_by_tag"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tag_id} on {self.customer_id} until {self.ended_at}"
+
+
+class PreTag(CorpModel):
+    """A tag for somebody who has not arrived: given when she does, then no more needed."""
+
+    identity_kind = models.CharField(max_length=16)
+    identity_digest = models.BinaryField(max_length=32)
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="+")
+    source = models.CharField(_("source"), max_length=8)
+    why = models.JSONField(default=dict)
+    created_at = models.DateTimeField(_("created"))
+
+    objects = CorpQuerySet["PreTag"].as_manager()
+
+    class Meta:
+        verbose_name = _("tag in advance")
+        verbose_name_plural = _("tags in advance")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["corp", "identity_kind", "identity_digest", "tag"], name="pretag_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tag_id} for {self.identity_kind}"
 
 
 class CustomerTagSet(CorpModel):
