@@ -61,7 +61,7 @@ def run(
         django.setup()
         _migrate()
         case = prepare(options.customers)
-        seconds = _play(case, options.rounds)
+        seconds = play(case, options.rounds)
     limit, ours = seconds["limit"], seconds["ours"]
     peer = seconds["peer"] * case.peer_scale if case.peer else None
     figures = {
@@ -80,7 +80,8 @@ def run(
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
-def _play(case: Case, rounds: int) -> dict[str, float]:
+def play(case: Case, rounds: int) -> dict[str, float]:
+    """Medians of seconds for each way, in interleaved rounds."""
     ways = {"limit": case.limit, "ours": case.ours} | ({"peer": case.peer} if case.peer else {})
     taken: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):

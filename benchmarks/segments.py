@@ -1,8 +1,15 @@
-"""Counting "any of A, B and all of C, D and not E, added in 30 days, women" over a whole corp."""
+"""Counting "any of A, B and all of C, D and not E, added in 365 days, women" over a whole corp,
+and freezing most of its customers into a snapshot."""
 
 from datetime import timedelta
+from typing import Any
 
-from benchmarks.harness import Case, execute, run, scale_corp
+from benchmarks.harness import Case, execute, play, run, scale_corp
+
+ROUNDS = 5
+# bulk_create is slow: it is measured on so many rows and scaled up.
+PEER_ROWS = 20_000
+_freezing: dict[str, float] = {}
 
 
 def prepare(customers: int) -> Case:
@@ -34,7 +41,48 @@ def prepare(customers: int) -> Case:
     def peer() -> None:
         execute(_JOINED, [a, b, c, d, e, corp.pk, since])
 
-    return Case(limit, ours, peer)
+    freezing, frozen = _freeze_case(corp, tags[:3])
+    seconds = play(freezing, ROUNDS)
+    _freezing.update(seconds | {"peer": seconds["peer"] * freezing.peer_scale})
+    notes = {f"freeze_{way}_s": round(took, 4) for way, took in _freezing.items()}
+    return Case(limit, ours, peer, notes=notes | {"frozen": frozen})
+
+
+def _freeze_case(corp: Any, tags: list[int]) -> tuple[Case, int]:
+    """Three common tags: six in ten customers carry one of them."""
+    from django.utils import timezone
+
+    from customers.actions.segments import customers_of
+    from customers.actions.snapshots import freeze
+    from customers.models import Segment, SegmentSnapshot, SnapshotMember
+
+    now = timezone.now()
+    rule = {"all": [{"field": "tags", "op": "any_of", "value": tags}]}
+    segment, _ = Segment.objects.get_or_create(
+        corp=corp, name="Benchmark", defaults={"rule": rule, "created_at": now, "updated_at": now}
+    )
+    SegmentSnapshot.objects.filter(segment=segment).delete()
+    snapshot = SegmentSnapshot.objects.create(
+        corp=corp, segment=segment, rule=rule, version=1, as_of=now, taken_at=now, count=0
+    )
+    meant = customers_of(rule, corp=corp, now=now)
+    count = meant.count()
+    ids = list(meant.values_list("pk", flat=True)[:PEER_ROWS])
+
+    def reset() -> None:
+        execute("TRUNCATE customers_snapshotmember RESTART IDENTITY")
+
+    def limit() -> None:
+        execute(_BARE_FREEZE, [snapshot.pk, corp.pk, tags])
+
+    def ours() -> None:
+        freeze(snapshot, customers_of(rule, corp=corp, now=now))
+
+    def peer() -> None:
+        rows = [SnapshotMember(snapshot=snapshot, customer_id=pk) for pk in ids]
+        SnapshotMember.objects.bulk_create(rows, batch_size=1000)
+
+    return Case(limit, ours, peer, reset, peer_scale=count / max(1, len(ids))), count
 
 
 _BARE = """
@@ -42,6 +90,12 @@ _BARE = """
     WHERE t.corp_id = %s AND t.tag_ids && %s::int[] AND t.tag_ids @> %s::int[]
       AND NOT t.tag_ids && %s::int[]
       AND c.live_follows > 0 AND c.gender = 2 AND c.added_at >= %s"""
+
+_BARE_FREEZE = """
+    INSERT INTO customers_snapshotmember (snapshot_id, customer_id)
+    SELECT %s, c.id
+    FROM customers_customertagset t JOIN customers_customer c ON c.id = t.customer_id
+    WHERE t.corp_id = %s AND t.tag_ids && %s::int[] AND c.live_follows > 0"""
 
 # What an ORM makes of filter(tags__in=…).filter(tags=…).filter(tags=…).exclude(tags=…).distinct().
 _JOINED = """
@@ -56,7 +110,12 @@ _JOINED = """
 
 
 def ratios(limit: float, ours: float, peer: float | None) -> dict[str, float]:
-    return {"count_to_limit": ours / limit, "peer_to_count": (peer or 0) / ours}
+    return {
+        "count_to_limit": ours / limit,
+        "peer_to_count": (peer or 0) / ours,
+        "freeze_to_limit": _freezing["ours"] / _freezing["limit"],
+        "peer_to_freeze": _freezing["peer"] / _freezing["ours"],
+    }
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Campaigns")
 
     def ready(self) -> None:
-        from campaigns.actions import asking, cancelling, rejudging, results, timeline
+        from campaigns.actions import asking, cancelling, rejudging, results, tag_usage, timeline
         from campaigns.actions.sops import moving, outcomes, reading
         from customers.actions.explaining import register_explainer
         from customers.actions.handover.taken_over import subscribe_taken_over
+        from customers.actions.tag_usage import register_tag_usage
         from scrm.channels.kinds import register_preparation, subscribe_outcome
         from scrm.channels.operations import (
             ASK_MASS_MESSAGE,
@@ -28,4 +29,5 @@ class CampaignsConfig(AppConfig):
         subscribe_outcome(CANCEL_MASS_MESSAGE, cancelling.record_cancelled)
         register_job(results.REFRESH, results.run_refresh)
         register_job(cancelling.CANCEL, cancelling.run_cancel)
+        register_tag_usage(tag_usage.tags_of_journeys)
         timeline.register_sources()

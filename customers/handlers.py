@@ -7,8 +7,10 @@ from customers.actions.directory import mark_left
 from customers.actions.handover.answers import record_answers
 from customers.actions.handover.hints import expect_result
 from customers.actions.handover.taken_over import record_remark
+from customers.actions.platform_catalogue import KINDS as CATALOGUE_KINDS
+from customers.actions.platform_catalogue import apply_catalogue_outcome
+from customers.actions.platform_tagging import apply_tagging_outcome
 from customers.actions.refreshing import refresh_customer, refresh_staff, refresh_tags
-from customers.actions.tagging import apply_tagging_outcome
 from customers.models import Follow
 from scrm.channels.actions.refreshes import register_refresher, request_refresh
 from scrm.channels.events import (
@@ -47,6 +49,8 @@ def subscribe_all() -> None:
     subscribe(ContactDeletedByCustomer, note_hint_of_handover)
     subscribe(TransferFailed, note_hint_of_handover)
     subscribe_outcome(TAG_CUSTOMER, apply_tagging_outcome)
+    for kind in CATALOGUE_KINDS:
+        subscribe_outcome(kind, apply_catalogue_outcome)
     subscribe_outcome(TRANSFER_CUSTOMERS, record_answers)
     subscribe_outcome(TRANSFER_CHATS, record_answers)
     subscribe_outcome(CHANGE_REMARK, record_remark)

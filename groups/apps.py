@@ -9,8 +9,10 @@ class GroupsConfig(AppConfig):
 
     def ready(self) -> None:
         from customers.actions.handover.belongings import register_belongings
+        from customers.segments.fields import register_field
         from groups.actions.handover import OwnedChats
         from groups.actions.names import names_of_chats
+        from groups.actions.segment_field import ChatField
         from groups.actions.sync import register_jobs
         from groups.actions.timeline import register_chat_names
         from groups.handlers import subscribe_all
@@ -18,6 +20,7 @@ class GroupsConfig(AppConfig):
 
         subscribe_all()
         register_belongings(OwnedChats())
+        register_field("group_chat", ChatField())
         register_jobs()
         register_chat_names()
         register_names("chat", names_of_chats)

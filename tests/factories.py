@@ -6,12 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from campaigns.models import Campaign, Enrolment, Material, Sop, Step, StepRun
+from customers.actions.identities import link_identity
 from customers.models import (
+    BrandEvent,
     Customer,
     CustomerTagSet,
+    EventType,
     Follow,
     HandoverItem,
     HandoverPlan,
+    Identity,
+    Order,
     Segment,
     Stage,
     Tag,
@@ -146,6 +151,41 @@ def make_segment(corp: Corp, rule: dict[str, Any] | None = None, **fields: Any) 
         "updated_at": NOW,
     }
     return Segment.objects.create(corp=corp, **(defaults | fields))
+
+
+def make_order(corp: Corp, *, customer: Customer | None = None, **fields: Any) -> Order:
+    number = next(_numbers)
+    defaults = {
+        "shop_id": "tmall",
+        "order_no": f"2026{number:08d}",
+        "status": "paid",
+        "amount_fen": 19_900,
+        "paid_at": NOW - timedelta(days=1),
+        "changed_at": NOW - timedelta(days=1),
+        "received_at": NOW,
+    }
+    return Order.objects.create(corp=corp, customer=customer, **(defaults | fields))
+
+
+def make_brand_event(corp: Corp, *, customer: Customer | None = None, **fields: Any) -> BrandEvent:
+    defaults = {
+        "event_id": f"e{next(_numbers)}",
+        "type": "page_viewed",
+        "occurred_at": NOW,
+        "received_at": NOW,
+    }
+    return BrandEvent.objects.create(corp=corp, customer=customer, **(defaults | fields))
+
+
+def make_event_type(corp: Corp, name: str = "", **fields: Any) -> EventType:
+    defaults = {"name": name or f"type{next(_numbers)}", "updated_at": NOW}
+    return EventType.objects.create(corp=corp, **(defaults | fields))
+
+
+def make_identity(customer: Customer, kind: str = "phone", value: str = "") -> Identity:
+    """A phone of the customer's own, unless told otherwise."""
+    written = value or f"138{next(_numbers):08d}"
+    return link_identity(customer, kind=kind, value=written, actor=SYSTEM, now=NOW)
 
 
 def make_group_chat(corp: Corp, *, owner: Staff | None = None, **fields: Any) -> GroupChat:

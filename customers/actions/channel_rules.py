@@ -16,8 +16,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from customers.actions.follow_facts import Begun
+from customers.actions.platform_tagging import ask_to_tag_follows
 from customers.actions.stages import move_customers
-from customers.actions.tagging import ask_to_tag_follows, share_current_tags, tag_customers
+from customers.actions.tag_changes import drop_rivals, share_current_tags
+from customers.actions.tagging import tag_customers
 from customers.models import (
     ChannelRule,
     Customer,
@@ -232,6 +234,7 @@ def _apply(
 def _tags_to_give(rule: ChannelRule) -> tuple[list[Tag], list[Tag]]:
     """Ours and the platform's, without deleted ones: those are told of by `problem_of`."""
     tags = [tag for tag in rule.tags.all() if tag.deleted_at is None] if rule.pk else []
+    tags = drop_rivals(tags, corp=rule.corp)
     own = [tag for tag in tags if tag.kind != TagKind.WECOM]
     return own, [tag for tag in tags if tag.kind == TagKind.WECOM]
 

@@ -12,8 +12,9 @@ from customers.actions.channel_rules import apply_channel_rules, read_channel_ru
 from customers.actions.derived import derive
 from customers.actions.directory import resolve_staff
 from customers.actions.follow_facts import note_beginnings, note_ends
+from customers.actions.identities import adopt_waiting
+from customers.actions.judging import judge_customers
 from customers.actions.sightings import note_sightings
-from customers.actions.stage_rules import judge_stages
 from customers.models import Customer, Follow, TimelineEntry
 from scrm.tenancy.models import Corp
 
@@ -54,7 +55,7 @@ def add_follow(  # noqa: PLR0913 (one event, spelled out)
     if follow.status == Follow.Status.LIVE and not is_half:
         begun = note_beginnings([follow.pk], source=TimelineEntry.Source.EVENT, now=now)
         apply_channel_rules(begun, rules=rules, corp=corp, now=now)
-        judge_stages((each.customer_id for each in begun), corp_id=corp.pk, now=now)
+        judge_customers((each.customer_id for each in begun), corp_id=corp.pk, now=now)
     return follow
 
 
@@ -81,7 +82,7 @@ def end_follow(
         derive([follow.customer_id], changed=[follow.customer_id], now=now)
         source = TimelineEntry.Source.EVENT
         note_ends([follow.pk], source=source, now=now, status=status, at=happened_at)
-        judge_stages([follow.customer_id], corp_id=corp.pk, now=now)
+        judge_customers([follow.customer_id], corp_id=corp.pk, now=now)
     return follow
 
 
@@ -89,19 +90,22 @@ def _find_or_make(
     userid: str, external_userid: str, *, corp: Corp, at: datetime, now: datetime
 ) -> tuple[Follow, bool]:
     staff = resolve_staff([userid], corp=corp)
-    customer, _ = Customer.objects.get_or_create(
+    customer, is_new = Customer.objects.get_or_create(
         corp=corp,
         external_userid=external_userid,
         defaults={"created_at": now, "updated_at": now},
     )
     # Before anything is read: a page of the same customer may be on its way (`apply_relations`).
     Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
-    return Follow.objects.get_or_create(
+    found = Follow.objects.get_or_create(
         corp=corp,
         customer=customer,
         staff_id=staff[userid],
         defaults={"added_at": at},
     )
+    if is_new:
+        adopt_waiting([customer.pk], corp=corp, now=now)
+    return found
 
 
 def _is_news(follow: Follow, happened_at: datetime) -> bool:

@@ -12,9 +12,11 @@ from customers.actions.channel_rules import apply_channel_rules, read_channel_ru
 from customers.actions.derived import derive, lock_customers
 from customers.actions.directory import resolve_staff
 from customers.actions.follow_facts import note_beginnings, note_ends
+from customers.actions.identities import adopt_waiting
+from customers.actions.judging import judge_customers
 from customers.actions.sightings import note_sightings
-from customers.actions.stage_rules import judge_stages
 from customers.actions.tag_catalogue import ensure_platform_tags
+from customers.actions.tag_spans import ENDED_COLUMNS, PAST_COLUMNS
 from customers.models import Customer, Follow, TimelineEntry
 from scrm.channels.base import CustomerRecord, FollowRecord
 from scrm.tenancy.models import Corp
@@ -72,11 +74,13 @@ def apply_relations(
         changed=[row.customer_id for row in [*follows, *retagged]],
         now=now,
     )
+    # New ones, and those of whom a unionid was learnt.
+    adopt_waiting(customers, corp=corp, now=now)
     note_sightings(listed, corp=corp)
     written = [row.follow_id for row in follows]
     begun = note_beginnings(written, source=TimelineEntry.Source.SYNC, now=now)
     apply_channel_rules(begun, rules=rules, corp=corp, now=now)
-    judge_stages((each.customer_id for each in begun), corp_id=corp.pk, now=now)
+    judge_customers((each.customer_id for each in begun), corp_id=corp.pk, now=now)
     created = {row.follow_id for row in follows if row.is_new}
     changed = {row.follow_id for row in [*follows, *retagged]}
     return Applied(
@@ -118,7 +122,7 @@ def end_follows(
     derive(customers, changed=customers, now=now)
     note_ends((pk for pk, _, _ in ended), source=TimelineEntry.Source.SYNC, now=now)
     for corp_id in {corp_id for _, _, corp_id in ended}:
-        judge_stages(customers, corp_id=corp_id, now=now)
+        judge_customers(customers, corp_id=corp_id, now=now)
     return len(ended)
 
 
@@ -259,7 +263,7 @@ def _apply_tags(rows: str, *, corp: Corp, now: datetime) -> list[_Written]:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH listed AS (
                 SELECT f.id AS follow_id, f.customer_id, f.staff_id, r.tags
                 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
@@ -269,7 +273,7 @@ def _apply_tags(rows: str, *, corp: Corp, now: datetime) -> list[_Written]:
                     ON c.corp_id = %(corp)s AND c.external_userid = r.external_userid
                 JOIN customers_follow f ON f.customer_id = c.id AND f.staff_id = r.staff_id
             ), wanted AS (
-                SELECT DISTINCT l.follow_id, l.customer_id, t.id AS tag_id
+                SELECT DISTINCT l.follow_id, l.customer_id, t.id AS tag_id, t.lasts_days
                 FROM listed l
                 CROSS JOIN unnest(l.tags) AS named (wecom_id)
                 JOIN customers_tag t ON t.corp_id = %(corp)s AND t.wecom_id = named.wecom_id
@@ -280,10 +284,16 @@ def _apply_tags(rows: str, *, corp: Corp, now: datetime) -> list[_Written]:
                     SELECT FROM wanted w
                     WHERE w.follow_id = a.follow_id AND w.tag_id = a.tag_id
                 )
-                RETURNING a.follow_id, a.customer_id, a.tag_id
+                RETURNING a.*
+            ), past AS (
+                INSERT INTO customers_pasttagassignment ({PAST_COLUMNS})
+                SELECT {ENDED_COLUMNS}, %(now)s::timestamptz, 'sync', '{{}}'::jsonb FROM removed
             ), added AS (
-                INSERT INTO customers_tagassignment (corp_id, customer_id, tag_id, follow_id, since)
-                SELECT %(corp)s, customer_id, tag_id, follow_id, %(now)s FROM wanted
+                INSERT INTO customers_tagassignment
+                    (corp_id, customer_id, tag_id, follow_id, since, until, source)
+                SELECT %(corp)s, customer_id, tag_id, follow_id, %(now)s::timestamptz,
+                    %(now)s::timestamptz + lasts_days * interval '1 day', 'sync'
+                FROM wanted
                 ON CONFLICT (customer_id, tag_id, follow_id) DO NOTHING
                 RETURNING follow_id, customer_id, tag_id
             ), noted AS (
@@ -293,7 +303,7 @@ def _apply_tags(rows: str, *, corp: Corp, now: datetime) -> list[_Written]:
                     jsonb_build_object('tag', d.tag_id, 'staff', s.userid), 'sync', %(now)s,
                     d.type = 'tag.added'
                 FROM (
-                    SELECT 'tag.removed' AS type, removed.* FROM removed
+                    SELECT 'tag.removed' AS type, follow_id, customer_id, tag_id FROM removed
                     UNION ALL
                     SELECT 'tag.added', added.* FROM added
                 ) d JOIN listed l USING (follow_id) JOIN tenancy_staff s ON s.id = l.staff_id
@@ -301,7 +311,7 @@ def _apply_tags(rows: str, *, corp: Corp, now: datetime) -> list[_Written]:
             SELECT follow_id, customer_id FROM removed
             UNION
             SELECT follow_id, customer_id FROM added
-            """,
+            """,  # noqa: S608
             {"corp": corp.pk, "rows": rows, "now": now},
         )
         return [_Written(*row) for row in cursor.fetchall()]

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from customers.actions.counts import Counts
 from customers.actions.derived import lock_customers
+from customers.actions.tag_spans import ENDED_COLUMNS, PAST_COLUMNS
 from customers.models import Customer, Tag, TagAssignment, TagKind, TagQuerySet
 from scrm.channels.base import FollowRecord, TagGroupRecord
 from scrm.tenancy.models import Corp
@@ -32,6 +33,14 @@ def apply_tag_groups(groups: Sequence[TagGroupRecord], *, corp: Corp, now: datet
         updated=len(written) - sum(written),
         ended=ended,
     )
+
+
+@transaction.atomic
+def add_listed_groups(groups: Sequence[TagGroupRecord], *, corp: Corp) -> None:
+    """Take in groups and tags that the platform has just made; others stay as they are."""
+    _lock_platform_tags(corp)
+    _write_groups(groups, corp=corp)
+    _apply_tags(groups, corp=corp)
 
 
 def ensure_platform_tags(follows: Iterable[FollowRecord], *, corp: Corp) -> None:
@@ -67,11 +76,16 @@ def forget_tags(tag_ids: Sequence[int], *, corp: Corp, now: datetime) -> int:
     lock_customers(Customer.objects.filter(pk__in=carried.values("customer")))
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH taken AS (
                 DELETE FROM customers_tagassignment
                 WHERE corp_id = %(corp)s AND tag_id = ANY(%(deleted)s::int[])
-                RETURNING customer_id, tag_id
+                RETURNING *
+            ), past AS (
+                INSERT INTO customers_pasttagassignment ({PAST_COLUMNS})
+                SELECT {ENDED_COLUMNS}, %(now)s::timestamptz, 'system',
+                    '{{"reason": "tag_deleted"}}'::jsonb
+                FROM taken
             ), noted AS (
                 -- Once per customer, through however many follows it was carried.
                 INSERT INTO customers_timelineentry
@@ -83,7 +97,7 @@ def forget_tags(tag_ids: Sequence[int], *, corp: Corp, now: datetime) -> int:
             )
             UPDATE customers_customer SET updated_at = %(now)s
             WHERE id IN (SELECT customer_id FROM taken)
-            """,
+            """,  # noqa: S608
             {"corp": corp.pk, "deleted": deleted, "now": now},
         )
         cursor.execute(
@@ -123,6 +137,16 @@ def _share_tags(wecom_ids: list[str], *, corp: Corp) -> list[tuple[str, str, str
 
 
 def _apply_groups(groups: Sequence[TagGroupRecord], *, corp: Corp, now: datetime) -> None:
+    _write_groups(groups, corp=corp)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE customers_taggroup SET deleted_at = %s WHERE corp_id = %s"
+            " AND wecom_id <> '' AND deleted_at IS NULL AND wecom_id <> ALL(%s::text[])",
+            [now, corp.pk, [group.wecom_id for group in groups]],
+        )
+
+
+def _write_groups(groups: Sequence[TagGroupRecord], *, corp: Corp) -> None:
     rows = [{"id": group.wecom_id, "name": group.name, "order": group.order} for group in groups]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -137,11 +161,6 @@ def _apply_groups(groups: Sequence[TagGroupRecord], *, corp: Corp, now: datetime
                 (excluded.name, excluded."order", NULL)
             """,
             [corp.pk, json.dumps(rows)],
-        )
-        cursor.execute(
-            "UPDATE customers_taggroup SET deleted_at = %s WHERE corp_id = %s"
-            " AND wecom_id <> '' AND deleted_at IS NULL AND wecom_id <> ALL(%s::text[])",
-            [now, corp.pk, [group.wecom_id for group in groups]],
         )
 
 

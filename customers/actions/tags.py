@@ -4,20 +4,27 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from customers.actions.tag_catalogue import forget_tags
-from customers.models import Tag, TagGroup, TagKind
+from customers.models import Tag, TagAssignment, TagGroup, TagKind
 from scrm.audit.actions.recording import Actor, record
 from scrm.common.errors import DomainError, FieldProblem, InvalidInput
 from scrm.tenancy.models import Corp
 
 NAME_LENGTH = 64
+LONGEST_DAYS = 3650
 T_ = TypeVar("T_", Tag, TagGroup)
 
 
 class PlatformTagRefused(DomainError):
     code = "platform_tag"
+
+
+class SeveralCarried(DomainError):
+    code = "several_carried"
 
 
 @transaction.atomic
@@ -63,13 +70,74 @@ def delete_tag_group(group: TagGroup, *, actor: Actor, now: datetime) -> int:
 
 
 @transaction.atomic
-def create_tag(name: str, *, group: TagGroup, actor: Actor, now: datetime) -> Tag:
+def set_exclusive(group: TagGroup, *, is_exclusive: bool, actor: Actor, now: datetime) -> TagGroup:
+    """Have who is given one tag of the group lose the others, or not; the platform's groups too.
+
+    Raises SeveralCarried while somebody carries two of them: which one stays is nobody's guess.
+    """
+    if group.is_exclusive == is_exclusive:
+        return group
+    if is_exclusive and (count := count_several(group)):
+        raise SeveralCarried(
+            ngettext(
+                "%(count)d customer carries several tags of this group: take the others first.",
+                "%(count)d customers carry several tags of this group: take the others first.",
+                count,
+            )
+            % {"count": count}
+        )
+    group.is_exclusive = is_exclusive
+    group.save(update_fields=["is_exclusive"])
+    data = {"exclusive": is_exclusive}
+    record("tags.group_ruled", actor=actor, corp=group.corp, subject=group, now=now, data=data)
+    return group
+
+
+def count_several(group: TagGroup) -> int:
+    """Customers who carry more than one tag of the group, on one relation or as persons."""
+    carried = TagAssignment.objects.filter(tag__group=group, tag__deleted_at__isnull=True)
+    several = carried.order_by().values("customer", "follow").annotate(number=Count("pk"))
+    return several.filter(number__gt=1).values("customer").distinct().count()
+
+
+@transaction.atomic
+def set_lasting(tag: Tag, *, lasts_days: int | None, actor: Actor, now: datetime) -> Tag:
+    """Have the tag end so many days after it is given, or never; the platform's too.
+
+    Who carries it already keeps it as it was given.
+    """
+    _check_lasting(lasts_days)
+    if tag.lasts_days != lasts_days:
+        data = {"before": tag.lasts_days, "after": lasts_days}
+        tag.lasts_days = lasts_days
+        tag.save(update_fields=["lasts_days"])
+        record("tags.lasting_set", actor=actor, corp=tag.corp, subject=tag, now=now, data=data)
+    return tag
+
+
+def _check_lasting(lasts_days: int | None) -> None:
+    if lasts_days is not None and not 0 < lasts_days <= LONGEST_DAYS:
+        message = _("A tag lasts 1 to %(limit)s days.") % {"limit": LONGEST_DAYS}
+        raise InvalidInput(message, errors=(FieldProblem("/lasts_days", "invalid", message),))
+
+
+@transaction.atomic
+def create_tag(
+    name: str,
+    *,
+    group: TagGroup,
+    actor: Actor,
+    now: datetime,
+    lasts_days: int | None = None,
+) -> Tag:
     """Make a tag in one of our groups."""
+    _check_lasting(lasts_days)
     _own(group)
     if group.deleted_at:
         message = _("This group of tags has been deleted: choose another one.")
         raise InvalidInput(message, errors=(FieldProblem("/group", "deleted", message),))
-    tag = Tag(corp=group.corp, group=group, kind=group.kind, name=_checked(name))
+    fields = {"kind": group.kind, "name": _checked(name), "lasts_days": lasts_days}
+    tag = Tag(corp=group.corp, group=group, **fields)
     _keep(tag)
     record("tags.created", actor=actor, corp=tag.corp, subject=tag, now=now)
     return tag

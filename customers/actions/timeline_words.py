@@ -140,6 +140,14 @@ _REASONS: dict[str, tuple[Any, Any]] = {
     "channel_rule": ("", _l("channel rule «%(rule)s»")),
     "stage_rule": ("", _l("stage rule")),
     "tag_deleted": ("", _l("the tag was deleted")),
+    "expired": ("", _l("its time was over")),
+    "exclusive": (
+        _l("another tag of its group was given by %(name)s"),
+        _l("another tag of its group was given"),
+    ),
+    "pretag": (_l("given in advance by %(name)s"), _l("given in advance")),
+    "tag_merged": (_l("tags were merged by %(name)s"), _l("tags were merged")),
+    "handover": ("", _l("taken over by a colleague who had given it, too")),
     TimelineEntry.Source.SYNC: ("", _l("found when reading the platform")),
     TimelineEntry.Source.SOP: ("", _l("SOP")),
 }

@@ -1,11 +1,15 @@
 """Customers, what is known of them, and the staff who follow them."""
 
 from customers.admin import (
+    brand_events,
     channel_rules,
     customers,
     handover,
     handover_items,
     handover_waiting,
+    identities,
+    orders,
+    pretags,
     segments,
     staff,
     stage_rules,
@@ -14,11 +18,15 @@ from customers.admin import (
 )
 
 __all__ = [
+    "brand_events",
     "channel_rules",
     "customers",
     "handover",
     "handover_items",
     "handover_waiting",
+    "identities",
+    "orders",
+    "pretags",
     "segments",
     "staff",
     "stage_rules",

@@ -5,8 +5,15 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from customers.admin.rule_fields import fields_for_builder, options_for_builder
+from customers.admin.rule_fields import (
+    MOST_SHOWN,
+    fields_for_builder,
+    keys_for_builder,
+    options_for_builder,
+)
 from scrm.tenancy.models import Corp
 
 
@@ -21,7 +28,11 @@ def builder_config(
     return {
         "fields": fields_for_builder(),
         "options": options_for_builder(corp, request),
+        "mostShown": MOST_SHOWN,
+        "optionsUrl": f"{reverse('admin:customers_segment_options')}?corp={corp.pk}",
+        "keys": keys_for_builder(corp),
         "previewUrl": f"{preview}?corp={corp.pk}",
         "csrf": get_token(request),
         "problems": problems,
+        "words": {"text": _("text"), "number": _("number"), "yes": _("yes"), "no": _("no")},
     }

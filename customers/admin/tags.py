@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db import connection
@@ -11,25 +12,37 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
+from customers.actions.platform_catalogue import LARGEST_ORDER, ask_to_delete, ask_to_edit
 from customers.actions.tags import (
+    LONGEST_DAYS,
     create_tag,
     create_tag_group,
     delete_tag,
     delete_tag_group,
     rename_tag,
     rename_tag_group,
+    set_exclusive,
+    set_lasting,
 )
 from customers.admin.pieces import chip
+from customers.admin.tag_pages import TagPagesMixin
 from customers.models import Tag, TagGroup, TagKind
 from scrm.audit.actions.recording import Actor
 from scrm.common.admin import (
     DialogForm,
     display,
     object_action,
+    object_link,
 )
 from scrm.common.admin_filters import ChoiceWordFilter, WordFilter
 from scrm.common.admin_forms import ActionModelForm, ActionSaveMixin
@@ -44,8 +57,12 @@ class TagForm(ActionModelForm[Tag]):
 
     class Meta:
         model = Tag
-        fields = ("group", "name")
-        widgets = {"name": UnfoldAdminTextInputWidget, "group": UnfoldAdminSelectWidget}
+        fields = ("group", "name", "lasts_days")
+        widgets = {
+            "name": UnfoldAdminTextInputWidget,
+            "group": UnfoldAdminSelectWidget,
+            "lasts_days": UnfoldAdminIntegerFieldWidget,
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,32 +74,84 @@ class TagForm(ActionModelForm[Tag]):
 
     def act(self) -> Tag:
         actor, now = Actor.of_user(self.request.user), timezone.now()
-        name = self.cleaned_data["name"]
-        if self.instance.pk:
-            tag = Tag.objects.select_related("corp").get(pk=self.instance.pk)
-            return rename_tag(tag, name=name, actor=actor, now=now)
-        return create_tag(name, group=self.cleaned_data["group"], actor=actor, now=now)
+        name, lasts_days = self.cleaned_data["name"], self.cleaned_data["lasts_days"]
+        if not self.instance.pk:
+            group = self.cleaned_data["group"]
+            return create_tag(name, group=group, lasts_days=lasts_days, actor=actor, now=now)
+        tag = Tag.objects.select_related("corp").get(pk=self.instance.pk)
+        if name != tag.name:
+            rename_tag(tag, name=name, actor=actor, now=now)
+        return set_lasting(tag, lasts_days=lasts_days, actor=actor, now=now)
 
 
 class TagGroupForm(ActionModelForm[TagGroup]):
     class Meta:
         model = TagGroup
-        fields = ("name",)
-        widgets = {"name": UnfoldAdminTextInputWidget}
+        fields = ("name", "is_exclusive")
+        widgets = {"name": UnfoldAdminTextInputWidget, "is_exclusive": UnfoldBooleanSwitchWidget}
+        help_texts = {"is_exclusive": _("Who is given one tag of the group loses the others.")}
 
     def act(self) -> TagGroup:
         actor, now = Actor.of_user(self.request.user), timezone.now()
         name = self.cleaned_data["name"]
         if self.instance.pk:
             group = TagGroup.objects.select_related("corp").get(pk=self.instance.pk)
-            return rename_tag_group(group, name=name, actor=actor, now=now)
-        return create_tag_group(name, corp=self.corp, actor=actor, now=now)
+            if name != group.name:
+                rename_tag_group(group, name=name, actor=actor, now=now)
+        else:
+            group = create_tag_group(name, corp=self.corp, actor=actor, now=now)
+        wanted = {"is_exclusive": self.cleaned_data["is_exclusive"]}
+        return set_exclusive(group, **wanted, actor=actor, now=now)
+
+
+class PlatformNameDialog(DialogForm):
+    """What the platform is asked to change of one of its tags or groups."""
+
+    name = forms.CharField(
+        label=capfirst(_("name")),
+        required=False,
+        max_length=30,
+        help_text=_("Empty: as it is."),
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    order = forms.IntegerField(
+        label=capfirst(_("order")),
+        required=False,
+        min_value=0,
+        max_value=LARGEST_ORDER,
+        help_text=_("Larger ones come first. Empty: as it is."),
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+
+
+class LastingDialog(DialogForm):
+    lasts_days = forms.IntegerField(
+        label=capfirst(_("lasts days")),
+        required=False,
+        min_value=1,
+        max_value=LONGEST_DAYS,
+        help_text=_("Counted from when it is given. Empty: it never ends."),
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+
+
+def ask_platform_to_edit(
+    page: Any, request: HttpRequest, thing: Tag | TagGroup, form: DialogForm
+) -> None:
+    name, order = form.cleaned_data["name"] or None, form.cleaned_data["order"]
+    if name is not None or order is not None:
+        actor, now = Actor.of_user(request.user), timezone.now()
+        ask_to_edit(thing, name=name, order=order, actor=actor, now=now)
+        page.message_user(request, _t("WeCom is asked; see «Tags on the platform»."))
 
 
 class OwnOnlyMixin:
     """What the platform keeps is changed in its console; Django's delete is never offered."""
 
     opts: Any
+    # Shown for our own things, and for those of the platform that this app may change.
+    own_actions: tuple[str, ...] = ("_remove",)
+    platform_actions: tuple[str, ...] = ("_edit_on_platform", "_delete_on_platform")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -96,9 +165,14 @@ class OwnOnlyMixin:
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         thing = self.get_object(request, str(object_id))  # type: ignore[attr-defined]
-        if thing is None or thing.kind == TagKind.WECOM:
+        if thing is None:
             return []
-        return super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        actions = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        left_out = self.platform_actions
+        if thing.kind == TagKind.WECOM:
+            is_deaf = thing.is_foreign or not thing.wecom_id
+            left_out = (*self.own_actions, *(self.platform_actions if is_deaf else ()))
+        return [each for each in actions if not each.action_name.endswith(left_out)]
 
 
 class GroupFilter(WordFilter):
@@ -137,7 +211,7 @@ def carriers_of(tag_ids: list[int]) -> dict[int, int]:
 
 
 @admin.register(Tag)
-class TagAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Tag]):
+class TagAdmin(TagPagesMixin, OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[Tag]):
     scoping = "corp"
     empty_hint = _("Make tags of your own, or sync the corp to see those of WeCom.")
     form = TagForm
@@ -147,7 +221,7 @@ class TagAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[T
     search_fields = ("name", "group__name")
     ordering = ("kind", "group__order", "group_id", "order", "pk")
     sortable_by = ("shown",)
-    actions_detail = ("remove",)
+    actions_detail = ("edit_on_platform", "set_days", "merge", "remove", "delete_on_platform")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
         return super().get_queryset(request).filter(deleted_at=None).select_related("group")
@@ -157,8 +231,8 @@ class TagAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[T
 
     def get_fields(self, request: HttpRequest, obj: Tag | None = None) -> Any:
         if obj is None:
-            return ("group", "name")
-        return ("name", "group_name", "kind_badge", "carriers")
+            return ("group", "name", "lasts_days")
+        return ("name", "lasts_days", "group_name", "kind_badge", "carriers")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tag | None = None) -> Any:
         return ("group_name", "kind_badge", "carriers") if obj else ()
@@ -173,6 +247,41 @@ class TagAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[T
         delete_tag(tag, actor=Actor.of_user(request.user), now=timezone.now())
         self.message_user(request, _t("The tag is deleted."))
         return reverse("admin:customers_tag_changelist")
+
+    @object_action(
+        _("Change on WeCom"),
+        explanation=_("WeCom is asked; the tag changes here when it has agreed."),
+        form_class=PlatformNameDialog,
+        permission="remove",
+        icon="edit",
+    )
+    def edit_on_platform(self, request: HttpRequest, tag: Tag, form: DialogForm) -> None:
+        ask_platform_to_edit(self, request, tag, form)
+
+    @object_action(
+        _("Delete on WeCom"),
+        explanation=_("WeCom is asked to delete it; then everybody loses it. This cannot be undone."),
+        permission="remove",
+        icon="delete",
+    )  # fmt: skip
+    def delete_on_platform(self, request: HttpRequest, tag: Tag, form: DialogForm) -> None:
+        ask_to_delete(tag, actor=Actor.of_user(request.user), now=timezone.now())
+        self.message_user(request, _t("WeCom is asked; see «Tags on the platform»."))
+
+    @object_action(
+        _("How long it lasts"),
+        explanation=_("Who carries it already keeps it as it was given."),
+        permission="remove",
+        form_class=LastingDialog,
+        icon="timer",
+    )
+    def set_days(self, request: HttpRequest, tag: Tag, form: DialogForm) -> None:
+        days = form.cleaned_data["lasts_days"]
+        set_lasting(tag, lasts_days=days, actor=Actor.of_user(request.user), now=timezone.now())
+
+    @object_link(_("Merge with another"), permission="remove", icon="merge")
+    def merge(self, request: HttpRequest, tag: Tag) -> str:
+        return reverse("admin:customers_tag_merge", args=[tag.pk])
 
     @display(_("tag"), ordering="name")
     def shown(self, tag: Tag) -> SafeString:
@@ -207,14 +316,15 @@ class TagGroupAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAd
     search_fields = ("name",)
     ordering = ("kind", "order", "pk")
     sortable_by = ("name", "tag_count")
-    actions_detail = ("remove",)
+    actions_detail = ("edit_on_platform", "switch_exclusive", "remove", "delete_on_platform")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TagGroup]:
         rows = super().get_queryset(request).filter(deleted_at=None)
         return rows.annotate(current_tags=Count("tags", filter=Q(tags__deleted_at=None)))
 
     def get_fields(self, request: HttpRequest, obj: TagGroup | None = None) -> Any:
-        return ("name", "kind_badge", "tag_count") if obj else ("name",)
+        entered = ("name", "is_exclusive")
+        return (*entered, "kind_badge", "tag_count") if obj else entered
 
     def get_readonly_fields(self, request: HttpRequest, obj: TagGroup | None = None) -> Any:
         return ("kind_badge", "tag_count") if obj else ()
@@ -231,6 +341,36 @@ class TagGroupAdmin(OwnOnlyMixin, CorpFirstMixin, ActionSaveMixin, ScopedModelAd
             request, _t("The group is deleted with %(count)d tags.") % {"count": count}
         )
         return reverse("admin:customers_taggroup_changelist")
+
+    @object_action(
+        _("Change on WeCom"),
+        explanation=_("WeCom is asked; the tag changes here when it has agreed."),
+        form_class=PlatformNameDialog,
+        permission="remove",
+        icon="edit",
+    )
+    def edit_on_platform(self, request: HttpRequest, group: TagGroup, form: DialogForm) -> None:
+        ask_platform_to_edit(self, request, group, form)
+
+    @object_action(
+        _("Delete on WeCom"),
+        explanation=_("WeCom is asked to delete it; then everybody loses it. This cannot be undone."),
+        permission="remove",
+        icon="delete",
+    )  # fmt: skip
+    def delete_on_platform(self, request: HttpRequest, group: TagGroup, form: DialogForm) -> None:
+        ask_to_delete(group, actor=Actor.of_user(request.user), now=timezone.now())
+        self.message_user(request, _t("WeCom is asked; see «Tags on the platform»."))
+
+    @object_action(
+        _("One at a time: on or off"),
+        explanation=_("Who is given one tag of the group loses the others."),
+        permission="remove",
+        icon="radio_button_checked",
+    )
+    def switch_exclusive(self, request: HttpRequest, group: TagGroup, form: DialogForm) -> None:
+        wanted = {"is_exclusive": not group.is_exclusive}
+        set_exclusive(group, **wanted, actor=Actor.of_user(request.user), now=timezone.now())
 
     @display(_("kind"))
     def kind_badge(self, group: TagGroup) -> SafeString:

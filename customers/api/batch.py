@@ -23,6 +23,7 @@ class Row:
     external_userid: str
     add: list[int]
     remove: list[int]
+    until: datetime | None = None
     status: int = 200
     errors: list[FieldProblem] = field(default_factory=list)
 
@@ -31,6 +32,12 @@ class Row:
             self.status = status
         problem = FieldProblem(f"/items/{self.position}/{path}", code, message)
         self.errors.append(problem)
+
+
+# Tag → whether it is to be carried, and until when.
+Wishes = dict[int, tuple[bool, datetime | None]]
+# Tags to add, tags to remove, until when.
+Set = tuple[tuple[int, ...], tuple[int, ...], datetime | None]
 
 
 @transaction.atomic
@@ -45,8 +52,8 @@ def tag_batch(
     customers = _customers_of(rows, corp=corp)
     tags = _tags_of(rows, corp=corp)
     for row in rows:
-        _check(row, customers=customers, tags=tags)
-    for (add, remove), ids in _sets_of(rows, customers=customers).items():
+        _check(row, customers=customers, tags=tags, now=now)
+    for (add, remove, until), ids in _sets_of(rows, customers=customers, tags=tags).items():
         chosen = Customer.objects.for_corp(corp).filter(pk__in=ids)
         tag_customers(
             chosen,
@@ -55,6 +62,7 @@ def tag_batch(
             now=now,
             add=[tags[tag_id] for tag_id in add],
             remove=[tags[tag_id] for tag_id in remove],
+            until=until,
         )
     return [_answer(row) for row in rows]
 
@@ -67,14 +75,19 @@ def _customers_of(rows: list[Row], *, corp: Corp) -> dict[str, Customer]:
 
 def _tags_of(rows: list[Row], *, corp: Corp) -> dict[int, Tag]:
     named = {tag_id for row in rows for tag_id in (*row.add, *row.remove)}
-    return Tag.objects.for_corp(corp).current().in_bulk(named)
+    return Tag.objects.for_corp(corp).current().select_related("group").in_bulk(named)
 
 
-def _check(row: Row, *, customers: dict[str, Customer], tags: dict[int, Tag]) -> None:
+def _check(
+    row: Row, *, customers: dict[str, Customer], tags: dict[int, Tag], now: datetime
+) -> None:
     customer = customers.get(row.external_userid)
     if customer is None:
         row.refuse(404, "external_userid", "not_found", _("There is no such customer."))
     _check_tags(row, tags)
+    if row.until is not None and row.until <= now:
+        message = _("The tag would have ended before it is given: choose a later time.")
+        row.refuse(422, "until", "past", message)
     if row.errors or customer is None:
         return
     if any(tags[tag_id].kind == TagKind.WECOM for tag_id in (*row.add, *row.remove)):
@@ -90,6 +103,12 @@ def _check_tags(row: Row, tags: dict[int, Tag]) -> None:
         if tag_id in row.add:
             message = _("This tag is to be added and removed at once.")
             row.refuse(422, f"remove/{index}", "conflict", message)
+    groups: dict[int, int] = {}
+    for index, tag_id in enumerate(row.add):
+        group = tags[tag_id].group if tag_id in tags else None
+        if group and group.is_exclusive and groups.setdefault(group.pk, tag_id) != tag_id:
+            message = _("Tag %(id)s excludes another one of the list: give one of them.")
+            row.refuse(422, f"add/{index}", "exclusive", message % {"id": tag_id})
 
 
 def _check_platform_row(row: Row, customer: Customer) -> None:
@@ -102,28 +121,46 @@ def _check_platform_row(row: Row, customer: Customer) -> None:
 
 
 def _sets_of(
-    rows: list[Row], *, customers: dict[str, Customer]
-) -> dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]]:
-    """(tags to add, tags to remove) → customers; by tag where that makes fewer sets."""
-    last_word: dict[int, dict[int, bool]] = defaultdict(dict)
+    rows: list[Row], *, customers: dict[str, Customer], tags: dict[int, Tag]
+) -> dict[Set, list[int]]:
+    """(tags to add, tags to remove, until) → customers; by tag where that makes fewer sets."""
+    last_word: dict[int, Wishes] = defaultdict(dict)
     for row in rows:
         if not row.errors:
             wishes = last_word[customers[row.external_userid].pk]
-            wishes |= dict.fromkeys(row.remove, False) | dict.fromkeys(row.add, True)
+            for rival in _rivals(row, wishes, tags):
+                del wishes[rival]
+            wishes |= dict.fromkeys(row.remove, (False, None))
+            wishes |= dict.fromkeys(row.add, (True, row.until))
     by_wish: dict[Any, list[int]] = defaultdict(list)
     by_tag: dict[Any, list[int]] = defaultdict(list)
     for customer_id, wishes in last_word.items():
-        by_wish[_pair(wishes)].append(customer_id)
-        for tag_id, is_wanted in wishes.items():
-            by_tag[_pair({tag_id: is_wanted})].append(customer_id)
-    by_wish.pop(((), ()), None)
+        for part in _parts(wishes):
+            by_wish[part].append(customer_id)
+        for tag_id, wish in wishes.items():
+            by_tag[_parts({tag_id: wish})[0]].append(customer_id)
     return min(by_wish, by_tag, key=len)
 
 
-def _pair(wishes: dict[int, bool]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    add = tuple(sorted(tag_id for tag_id, is_wanted in wishes.items() if is_wanted))
-    remove = tuple(sorted(tag_id for tag_id, is_wanted in wishes.items() if not is_wanted))
-    return add, remove
+def _rivals(row: Row, wishes: Wishes, tags: dict[int, Tag]) -> list[int]:
+    """Tags that an earlier row gives and this one excludes."""
+    groups = {tags[tag_id].group_id for tag_id in row.add if tags[tag_id].group.is_exclusive}
+    given = [tag_id for tag_id, (is_wanted, _until) in wishes.items() if is_wanted]
+    return [tag_id for tag_id in given if tags[tag_id].group_id in groups - {None}]
+
+
+def _parts(wishes: Wishes) -> list[Set]:
+    """One set for what is taken and what is given without an end, one for each end."""
+    remove = tuple(
+        sorted(tag_id for tag_id, (is_wanted, _until) in wishes.items() if not is_wanted)
+    )
+    by_end: dict[datetime | None, list[int]] = defaultdict(list)
+    for tag_id, (is_wanted, until) in wishes.items():
+        if is_wanted:
+            by_end[until].append(tag_id)
+    first = next(iter(by_end), None)
+    ends = by_end or ({None: []} if remove else {})
+    return [(tuple(sorted(ends[until])), remove if until == first else (), until) for until in ends]
 
 
 def _answer(row: Row) -> dict[str, Any]:

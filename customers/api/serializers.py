@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from customers.actions.notes import MAX_NOTE
+from customers.actions.tags import LONGEST_DAYS
 from customers.actions.timeline import TYPES
 from customers.models import Customer, Follow, Segment, Tag, TagGroup, TagKind, TimelineEntry
 from scrm.common.api.bodies import MAX_INT, BodySerializer, IdField
@@ -90,7 +91,7 @@ class LookupAnswer(serializers.Serializer[Any]):
 class TagGroupSerializer(serializers.ModelSerializer[Any]):
     class Meta:
         model = TagGroup
-        fields = ["id", "name", "kind", "wecom_id"]
+        fields = ["id", "name", "kind", "wecom_id", "is_exclusive"]
 
 
 class TagGroupBody(BodySerializer):
@@ -102,25 +103,58 @@ class NameBody(BodySerializer):
     name = serializers.CharField(max_length=64)
 
 
+class LastsDaysField(serializers.IntegerField):
+    """Days after which a tag ends, counted from when it is given; null: never."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=LONGEST_DAYS, **kwargs)
+
+
 class TagSerializer(serializers.ModelSerializer[Any]):
     group = serializers.IntegerField(source="group_id", read_only=True)
     customer_count = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Tag
-        fields = ["id", "name", "kind", "group", "wecom_id", "customer_count"]
+        fields = ["id", "name", "kind", "group", "wecom_id", "lasts_days", "customer_count"]
 
 
 class TagBody(BodySerializer):
     name = serializers.CharField(max_length=64)
     group = IdField(required=False, help_text="Left out: a group for tags without one.")
     kind = serializers.ChoiceField(choices=TagKind.choices, required=False)
+    lasts_days = LastsDaysField(required=False, allow_null=True)
+
+
+class TagPatchBody(BodySerializer):
+    name = serializers.CharField(max_length=64, required=False)
+    lasts_days = LastsDaysField(required=False, allow_null=True)
+
+
+class TagGroupPatchBody(BodySerializer):
+    name = serializers.CharField(max_length=64, required=False)
+    is_exclusive = serializers.BooleanField(required=False)
+
+
+class PretagItem(BodySerializer):
+    phone = serializers.CharField(max_length=64, required=False)
+    unionid = serializers.CharField(max_length=64, required=False)
+    member_id = serializers.CharField(max_length=64, required=False)
+    external_userid = serializers.CharField(max_length=64, required=False)
+    tags = serializers.ListField(child=IdField(max_value=MAX_INT), min_length=1, max_length=100)
+
+
+class PretagBody(BodySerializer):
+    items = serializers.ListField(child=PretagItem(), min_length=1, max_length=MAX_BATCH)
 
 
 class BatchRow(BodySerializer):
     external_userid = serializers.CharField(max_length=64)
     add = serializers.ListField(child=IdField(max_value=MAX_INT), default=list)
     remove = serializers.ListField(child=IdField(max_value=MAX_INT), default=list)
+    until = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="When the tags given end."
+    )
 
 
 class BatchBody(BodySerializer):
@@ -144,6 +178,19 @@ class BatchResult(serializers.Serializer[Any]):
 
 class BatchAnswer(serializers.Serializer[Any]):
     results = BatchResult(many=True)
+
+
+class PretagResult(serializers.Serializer[Any]):
+    status = serializers.IntegerField(
+        help_text="200 given, 202 waits for the person or the platform, 409, 422."
+    )
+    matched = serializers.BooleanField(help_text="Whether the person is known.")
+    # DRF takes fields out of the class: the property of the same name stays what it was.
+    errors = BatchProblem(many=True)  # type: ignore[assignment]
+
+
+class PretagAnswer(serializers.Serializer[Any]):
+    results = PretagResult(many=True)
 
 
 class SegmentSerializer(serializers.ModelSerializer[Any]):

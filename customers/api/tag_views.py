@@ -20,6 +20,8 @@ from customers.actions.tags import (
     delete_tag_group,
     rename_tag,
     rename_tag_group,
+    set_exclusive,
+    set_lasting,
 )
 from customers.api import filters, serializers
 from customers.api.batch import tag_batch
@@ -46,13 +48,18 @@ class TagGroupViewSet(ActingViewSet):
         group = create_tag_group(**body, corp=self.corp, actor=self.actor, now=self.now)
         return Response(self.get_serializer(group).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=serializers.NameBody)
+    @extend_schema(request=serializers.TagGroupPatchBody)
+    @transaction.atomic
     def partial_update(self, request: Request, **__: Any) -> Response:
-        """Rename one of our groups."""
+        """Rename one of our groups, or have its tags exclude each other."""
         group: TagGroup = self.get_object()
         refuse_platform_tag(group)
-        name = self.read_body(serializers.NameBody)["name"]
-        rename_tag_group(group, name=name, actor=self.actor, now=self.now)
+        body = self.read_body(serializers.TagGroupPatchBody)
+        if "name" in body:
+            rename_tag_group(group, name=body["name"], actor=self.actor, now=self.now)
+        if "is_exclusive" in body:
+            wanted = {"is_exclusive": body["is_exclusive"]}
+            set_exclusive(group, **wanted, actor=self.actor, now=self.now)
         return Response(self.get_serializer(group).data)
 
     def destroy(self, request: Request, **__: Any) -> Response:
@@ -86,16 +93,25 @@ class TagViewSet(ActingViewSet):
         body = self.read_body(serializers.TagBody)
         with transaction.atomic():
             group = self._group_for(body.get("group"), body.get("kind"))
-            tag = create_tag(body["name"], group=group, actor=self.actor, now=self.now)
+            more: dict[str, Any] = {
+                "actor": self.actor,
+                "now": self.now,
+                "lasts_days": body.get("lasts_days"),
+            }
+            tag = create_tag(body["name"], group=group, **more)
         return Response(self._describe(tag), status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=serializers.NameBody)
+    @extend_schema(request=serializers.TagPatchBody)
+    @transaction.atomic
     def partial_update(self, request: Request, **__: Any) -> Response:
-        """Rename one of our tags."""
+        """Rename one of our tags, or say how long it lasts."""
         tag: Tag = self.get_object()
         refuse_platform_tag(tag)
-        name = self.read_body(serializers.NameBody)["name"]
-        rename_tag(tag, name=name, actor=self.actor, now=self.now)
+        body = self.read_body(serializers.TagPatchBody)
+        if "name" in body:
+            rename_tag(tag, name=body["name"], actor=self.actor, now=self.now)
+        if "lasts_days" in body:
+            set_lasting(tag, lasts_days=body["lasts_days"], actor=self.actor, now=self.now)
         return Response(self._describe(tag))
 
     def destroy(self, request: Request, **__: Any) -> Response:

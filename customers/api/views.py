@@ -1,7 +1,7 @@
 from typing import Any, cast
 
 from django.db import transaction
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -12,14 +12,16 @@ from rest_framework.response import Response
 
 from customers.actions.attributes import change_attributes
 from customers.actions.explaining import explain_for
+from customers.actions.identities import EXTERNAL_USERID, find_customers
 from customers.actions.leaving import mark_leaving, unmark_leaving
 from customers.actions.notes import add_note
 from customers.actions.stages import set_stage
 from customers.actions.timeline import entry_of
 from customers.api import filters, serializers
+from customers.api.identity_views import IdentityActions
 from customers.api.representation import describe_customers, describe_follows
 from customers.api.timeline import TimelinePages, describe_entry
-from customers.models import Customer, Follow
+from customers.models import Customer, Follow, IdentityKind
 from scrm.audit.api.acting import ActingViewSet
 from scrm.common.api.bodies import EmptyBody, unknown_id
 from scrm.tenancy.models import Staff
@@ -63,7 +65,7 @@ class StaffViewSet(ActingViewSet):
         return Response(self.get_serializer(self.get_queryset().get(pk=staff.pk)).data)
 
 
-class CustomerViewSet(ActingViewSet):
+class CustomerViewSet(IdentityActions, ActingViewSet):
     """Whom the corp knows."""
 
     area = "customers"
@@ -77,7 +79,7 @@ class CustomerViewSet(ActingViewSet):
         "explain": serializers.ExplainParameters,
         "timeline": serializers.TimelineParameters,
     }
-    paged_actions = frozenset({"list", "follows", "timeline"})
+    paged_actions = frozenset({"list", "follows", "timeline", "identities"})
 
     def list(self, request: Request, **__: Any) -> Response:
         """Customers whom somebody follows; `status` shows the others too."""
@@ -107,17 +109,11 @@ class CustomerViewSet(ActingViewSet):
     def lookup(self, request: Request) -> Response:
         """Find up to 100 customers by their ids; `missing` are those that nobody has."""
         asked = self.read_body(serializers.CustomerLookup)
-        by_id = Q(external_userid__in=asked.get("external_userids", []))
-        by_unionid = Q(unionid__in=[each for each in asked.get("unionids", []) if each])
-        found = list(self.get_queryset().filter(by_id | by_unionid).order_by("id"))
-        known = {key for each in found for key in (each.external_userid, each.unionid)}
-        wanted = dict.fromkeys(key for keys in asked.values() for key in keys)
-        return Response(
-            {
-                "results": describe_customers(found),
-                "missing": [key for key in wanted if key not in known],
-            }
-        )
+        refs = [(kind, value) for name, kind in _LOOKUPS.items() for value in asked.get(name, [])]
+        known = find_customers(refs, corp=self.corp)
+        found = list(self.get_queryset().filter(pk__in=set(known.values())).order_by("id"))
+        missing = dict.fromkeys(value for kind, value in refs if (kind, value) not in known)
+        return Response({"results": describe_customers(found), "missing": list(missing)})
 
     @extend_schema(responses=serializers.FollowSerializer(many=True))
     @action(detail=True)
@@ -159,6 +155,13 @@ class CustomerViewSet(ActingViewSet):
         return Response(explanation)
 
 
+# What a lookup names, and the kind of identity that it is.
+_LOOKUPS = {
+    "external_userids": EXTERNAL_USERID,
+    "unionids": IdentityKind.UNIONID,
+    "phones": IdentityKind.PHONE,
+    "member_ids": IdentityKind.MEMBER_ID,
+}
 _MISSING: dict[str, Any] = {
     "segment": _("There is no such segment."),
     "campaign": _("There is no such campaign."),

@@ -17,7 +17,13 @@ from customers.models.handover import (
     HandoverPlanQuerySet,
     WaitingCustomer,
 )
-from customers.models.identities import Awaited, Identity, IdentityKind
+from customers.models.identities import (
+    Awaited,
+    Identity,
+    IdentityKind,
+    IdentityMove,
+    PersonalQuerySet,
+)
 from customers.models.segments import (
     Segment,
     SegmentMember,
@@ -40,6 +46,7 @@ from customers.models.timeline import TimelineEntry
 from customers.models.value import (
     Child,
     CustomerValue,
+    CustomerValueQuerySet,
     ValueChange,
     ValueClass,
     ValueSettings,
@@ -54,6 +61,7 @@ __all__ = [
     "CustomerQuerySet",
     "CustomerTagSet",
     "CustomerValue",
+    "CustomerValueQuerySet",
     "EventType",
     "Follow",
     "FollowQuerySet",
@@ -66,9 +74,11 @@ __all__ = [
     "HandoverPlanQuerySet",
     "Identity",
     "IdentityKind",
+    "IdentityMove",
     "Order",
     "OrderQuerySet",
     "PastTagAssignment",
+    "PersonalQuerySet",
     "PreTag",
     "Segment",
     "SegmentMember",

@@ -6,11 +6,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from customers.models.identities import Awaited
+from customers.models.identities import Awaited, PersonalQuerySet
 from scrm.common.models import CorpModel, CorpQuerySet
 
 
-class OrderQuerySet(CorpQuerySet["Order"]):
+class OrderQuerySet(PersonalQuerySet["Order"]):
     def paid(self) -> Self:
         """Orders that count as bought: paid once, whatever was given back of it since."""
         return self.filter(paid_at__isnull=False)
@@ -45,7 +45,8 @@ class Order(Awaited):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         constraints = [
-            models.UniqueConstraint(fields=["corp", "shop_id", "order_no"], name="order_once"),
+            # The number first: people search for it without saying which shop.
+            models.UniqueConstraint(fields=["corp", "order_no", "shop_id"], name="order_once"),
             models.CheckConstraint(
                 name="order_refund_within_amount",
                 condition=Q(refunded_fen__gte=0, refunded_fen__lte=F("amount_fen")),
@@ -57,6 +58,12 @@ class Order(Awaited):
                 fields=["corp", "customer", "paid_at"],
                 name="order_by_customer",
                 condition=Q(paid_at__isnull=False),
+            ),
+            # The rest of them: closed without having been paid.
+            models.Index(
+                fields=["corp", "customer"],
+                name="order_unpaid_by_customer",
+                condition=Q(paid_at__isnull=True),
             ),
             models.Index(fields=["corp", "-received_at", "-id"], name="order_by_received"),
             models.Index(
@@ -90,6 +97,15 @@ class EventType(CorpModel):
         return self.name
 
 
+class BrandEventQuerySet(PersonalQuerySet["BrandEvent"]):
+    def taken(self) -> Self:
+        """Events that count; those in quarantine feed nothing."""
+        return self.filter(status=BrandEvent.Status.TAKEN)
+
+    def quarantined(self) -> Self:
+        return self.filter(status=BrandEvent.Status.QUARANTINED)
+
+
 class BrandEvent(Awaited):
     """Something a person did elsewhere: opened a page, filled a basket, took part in a class."""
 
@@ -106,7 +122,7 @@ class BrandEvent(Awaited):
     # Why it does not fit the schema of its type.
     problem = models.CharField(_("problem"), max_length=500, blank=True)
 
-    objects = CorpQuerySet["BrandEvent"].as_manager()
+    objects = BrandEventQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("event")
@@ -119,6 +135,12 @@ class BrandEvent(Awaited):
                 condition=Q(status="taken"),
             ),
             models.Index(fields=["corp", "-received_at", "-id"], name="event_by_received"),
+            # What waits for its schema to be mended, type by type.
+            models.Index(
+                fields=["corp", "type", "id"],
+                name="event_quarantined",
+                condition=Q(status="quarantined"),
+            ),
             models.Index(
                 fields=["corp", "awaited_kind", "awaited_digest"],
                 name="event_awaiting",

@@ -29,6 +29,8 @@ class TagGroup(CorpModel):
     order = models.BigIntegerField(_("order"), default=0)
     # Who is given one tag of the group loses the others.
     is_exclusive = models.BooleanField(_("one at a time"), default=False, db_default=False)
+    # Another app made it, the platform says (81011): this one may not change it.
+    is_foreign = models.BooleanField(default=False, db_default=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     objects = CorpQuerySet["TagGroup"].as_manager()
@@ -68,6 +70,8 @@ class Tag(CorpModel):
     order = models.BigIntegerField(_("order"), default=0)
     # Whoever is given it loses it after so many days, unless told otherwise.
     lasts_days = models.PositiveSmallIntegerField(_("lasts days"), null=True, blank=True)
+    # Another app made it, the platform says (81011): this one may not change it.
+    is_foreign = models.BooleanField(default=False, db_default=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     objects = TagQuerySet.as_manager()

@@ -1,11 +1,15 @@
 """What customers are worth to the brand, and how they are doing."""
 
+from typing import Self
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, FloatField, Q, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext_lazy as _
 
 from customers.models.customers import Customer
 from scrm.common.models import CorpModel, CorpQuerySet
+from scrm.tenancy.models import Scope
 
 
 class ValueClass(models.TextChoices):
@@ -48,6 +52,37 @@ class ValueSettings(CorpModel):
         return self.get_method_display()
 
 
+class CustomerValueQuerySet(CorpQuerySet["CustomerValue"]):
+    """Churn is told from the rhythm of each: `cycle` is her own, or `typical` (days) without one.
+
+    Who bought twice on one day only has no rhythm either: a cycle of 0 days says nothing.
+    """
+
+    AT_RISK, LOST = 1.5, 3.0
+
+    def in_scope(self, scope: Scope) -> Self:
+        if scope.everything:
+            return self
+        if not scope.department_ids:
+            return self.filter(corp_id__in=scope.corp_ids)
+        return self.filter(customer__in=Customer.objects.in_scope(scope).values("pk"))
+
+    def with_cycle(self, typical: float | None) -> Self:
+        """Adds `cycle`, and `overdue` days since she should have bought again."""
+        own: NullIf = NullIf(F("cycle_days"), Value(0.0))
+        cycle = Coalesce(own, Value(typical), output_field=FloatField())
+        return self.annotate(cycle=cycle, overdue=F("recency_days") * 1.0 - cycle)
+
+    def at_risk(self, typical: float | None) -> Self:
+        """Later than one and a half cycles, and not lost yet."""
+        return self.with_cycle(typical).filter(
+            recency_days__gt=F("cycle") * self.AT_RISK, recency_days__lte=F("cycle") * self.LOST
+        )
+
+    def lost(self, typical: float | None) -> Self:
+        return self.with_cycle(typical).filter(recency_days__gt=F("cycle") * self.LOST)
+
+
 class CustomerValue(CorpModel):
     """Recency, frequency and money of one buyer as of a night; who never bought has no row."""
 
@@ -73,7 +108,7 @@ class CustomerValue(CorpModel):
     m = models.PositiveSmallIntegerField("M")
     value_class = models.CharField(_("value class"), max_length=20, choices=ValueClass)
 
-    objects = CorpQuerySet["CustomerValue"].as_manager()
+    objects = CustomerValueQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("customer value")

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from customers.segments.fields import FieldKind, Refusal, Shape, kind_of, read_days
-from customers.segments.lookups import find_targets
-from customers.segments.nodes import Condition, Group, Node, Target
+from customers.segments.fields import field_of
+from customers.segments.fields.base import Field
+from customers.segments.nodes import Condition, Group, Node, Target, conditions_of
+from customers.segments.values import Refusal, Shape, read_days
 from scrm.common.errors import FieldProblem, InvalidInput
 from scrm.tenancy.models import Corp
 
@@ -18,15 +18,20 @@ GROUPS = ("all", "any", "none")
 DEEPEST = 10
 MOST_CONDITIONS = 200
 MOST_VALUES = 1000
+# Segments within segments, and all conditions that they come to in the end.
+DEEPEST_SEGMENTS = 5
+MOST_IN_ALL = 1000
 _CONDITION_KEYS = ("field", "op", "value")
 _ORDERED = frozenset({"gt", "gte", "lt", "lte", "between", "contains"})
 
 
-def read_rule(rule: object, *, corp: Corp, prefix: str) -> Node:
-    """Read a rule as it came in; raises InvalidInput with all problems."""
-    reader = _Reader(corp.zone)
-    node = reader.read(rule, prefix, depth=1)
-    reader.resolve(find_targets(reader.named, corp=corp))
+def read_rule(rule: object, *, corp: Corp, prefix: str, inside: int | None = None) -> Node:
+    """Read a rule as it came in; raises InvalidInput with all problems.
+
+    `inside` is the saved segment whose rule it is to be: it may not name itself, by no detour.
+    """
+    reader = _Reader(corp, inside=(inside,) if inside else ())
+    node = reader.read_all(rule, prefix)
     if reader.problems or node is None:
         sentences = dict.fromkeys(f"{p.path}: {p.message}" for p in reader.problems)
         raise InvalidInput(" ".join(sentences), errors=tuple(reader.problems))
@@ -36,14 +41,29 @@ def read_rule(rule: object, *, corp: Corp, prefix: str) -> Node:
 class _Reader:
     """Collects problems, and the ids that rules name, while it walks through the rule."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self.zone = zone
+    def __init__(
+        self, corp: Corp, *, inside: tuple[int, ...] = (), read: dict[int, Node] | None = None
+    ) -> None:
+        self.corp = corp
+        # The segments that we are within, and those that have been read on the way.
+        self.inside = inside
+        self.segments: dict[int, Node] = {} if read is None else read
         self.problems: list[FieldProblem] = []
+        self.kinds: dict[str, Field] = {}
         # (field, value) of every id, with the places where it stands.
         self.places: dict[tuple[str, Any], list[str]] = {}
         # One mapping for all conditions of a field, filled when the ids have been looked up.
         self.targets: dict[str, dict[Any, Target]] = {}
         self.conditions = 0
+
+    def read_all(self, rule: object, prefix: str) -> Node | None:
+        node = self.read(rule, prefix, depth=1)
+        self.resolve(
+            {field: self.kinds[field].find(names, self.corp) for field, names in self.named.items()}
+        )
+        if node is not None and not self.problems and _size(node) > MOST_IN_ALL:
+            self.problems.append(FieldProblem(prefix, "too_many", _too_many(MOST_IN_ALL)))
+        return node
 
     @property
     def named(self) -> dict[str, set[Any]]:
@@ -54,12 +74,40 @@ class _Reader:
 
     def resolve(self, found: Mapping[str, Mapping[Any, Target]]) -> None:
         for (field, value), pointers in self.places.items():
-            target = found.get(field, {}).get(value)
-            if target is not None:
-                self.targets[field][value] = target
-                continue
-            text = _("%(id)s does not exist.") % {"id": value}
-            self.problems += [FieldProblem(pointer, "unknown_id", text) for pointer in pointers]
+            try:
+                self.targets[field][value] = self._resolved(found.get(field, {}).get(value), value)
+            except _Problem as problem:
+                wrong = problem.found
+                self.problems += [replace(wrong, path=pointer) for pointer in pointers]
+
+    def _resolved(self, target: Target | None, value: Any) -> Target:
+        if target is None:
+            raise _Problem("", "unknown_id", _("%(id)s does not exist.") % {"id": value})
+        if target.rule is None:
+            return target
+        (pk,) = target.ids
+        if pk not in self.segments:
+            self.segments[pk] = self._read_segment(pk, target)
+        return replace(target, node=self.segments[pk])
+
+    def _read_segment(self, pk: int, target: Target) -> Node:
+        name = {"name": target.name}
+        if pk in self.inside:
+            text = _("«%(name)s» would be asked about itself.") % name
+            raise _Problem("", "circular", text)
+        if len(self.inside) >= DEEPEST_SEGMENTS:
+            text = _("Segments may name each other %(deepest)s levels deep.")
+            raise _Problem("", "too_deep", text % {"deepest": DEEPEST_SEGMENTS})
+        inner = _Reader(self.corp, inside=(*self.inside, pk), read=self.segments)
+        node = inner.read_all(target.rule, "")
+        for problem in inner.problems:
+            if problem.code in {"circular", "too_deep"}:
+                raise _Problem("", problem.code, problem.message)
+            text = _("«%(name)s» has lost its meaning: %(problem)s")
+            raise _Problem("", "unreadable", text % (name | {"problem": problem.message}))
+        if node is None:
+            raise ValueError("A rule without a problem has a node.")
+        return node
 
     def read(self, node: object, pointer: str, *, depth: int) -> Node | None:
         """Read a node with all below it; None, and a problem noted, when it is none."""
@@ -102,9 +150,10 @@ class _Reader:
         self.conditions += 1
         if self.conditions > MOST_CONDITIONS:
             raise _Problem(pointer, "too_many", _too_many(MOST_CONDITIONS))
-        self._note_unknown(node, _CONDITION_KEYS, pointer)
         field, op = node["field"], node.get("op")
-        kind = kind_of(field) if isinstance(field, str) else None
+        kind = field_of(field) if isinstance(field, str) else None
+        known = (*_CONDITION_KEYS, "within_days") if kind and kind.has_window else _CONDITION_KEYS
+        self._note_unknown(node, known, pointer)
         if kind is None:
             text = _("There is no field %(field)s.") % {"field": _shown(field)}
             raise _Problem(f"{pointer}/field", "unknown_field", text)
@@ -115,8 +164,14 @@ class _Reader:
                 "known": ", ".join(kind.ops),
             }
             raise _Problem(f"{pointer}/op", "unknown_op", text)
+        self.kinds[field] = kind
         value = self._read_value(_Place(kind, field, op), node, f"{pointer}/value")
-        return Condition(field, op, value, pointer, self.targets.setdefault(field, {}))
+        window = None
+        if kind.has_window and node.get("within_days") is not None:
+            with _at(f"{pointer}/within_days"):
+                window = read_days(node["within_days"])
+        targets = self.targets.setdefault(field, {})
+        return Condition(field, op, value, pointer, targets, kind, window)
 
     def _read_value(self, place: "_Place", node: dict[Any, Any], pointer: str) -> Any:
         shape, value = place.shape, node.get("value")
@@ -150,7 +205,7 @@ class _Reader:
 
     def _read_item(self, place: "_Place", value: object, pointer: str) -> Any:
         with _at(pointer):
-            item = place.kind.read(value, self.zone)
+            item = place.kind.read(value, self.corp.zone)
         if isinstance(item, bool) and place.op in _ORDERED:
             raise _Problem(pointer, "type", _("This must be a text or a number."))
         if place.kind.names_rows:
@@ -176,7 +231,7 @@ class _Problem(Exception):
 class _Place:
     """What a value belongs to."""
 
-    kind: FieldKind
+    kind: Field
     field: str
     op: str
 
@@ -213,3 +268,13 @@ def _too_many(most: int) -> str:
 def _are_alike(items: list[Any]) -> bool:
     kinds = {str if isinstance(item, str) else float for item in items}
     return len(kinds) < 2
+
+
+def _size(node: Node) -> int:
+    """The conditions, with those of segments that are named, as often as they are."""
+    return sum(
+        1 + sum(_size(target.node) for name in leaf.values if (target := leaf.targets[name]).node)
+        if leaf.kind.names_rows
+        else 1
+        for leaf in conditions_of(node)
+    )

@@ -94,11 +94,18 @@ ACTS: dict[str, Any] = {
     "staff.unmarked_leaving": _("member of staff stays after all"),
     "stages.changed": _("stage changed"),
     "stages.created": _("stage made"),
+    "pretags.forgotten": _("tags in advance forgotten"),
+    "pretags.given": _("tags in advance given"),
+    "pretags.kept": _("tags in advance kept"),
     "tags.created": _("tag made"),
     "tags.deleted": _("tag deleted"),
     "tags.group_created": _("tag group made"),
     "tags.group_deleted": _("tag group deleted"),
     "tags.group_renamed": _("tag group renamed"),
+    "tags.group_ruled": _("tags of a group exclude each other, or not"),
+    "tags.lasting_set": _("how long a tag lasts changed"),
+    "tags.merging": _("merging of tags started"),
+    "tags.platform_asked": _("WeCom asked to change its tags"),
     "tags.renamed": _("tag renamed"),
 }
 _TONES = {"user": "blue", "api_key": "teal", "system": "grey"}

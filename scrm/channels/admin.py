@@ -84,6 +84,9 @@ EVENTS: dict[tuple[str, str], Any] = {
 }
 OPERATIONS: dict[str, Any] = {
     "tag_customer": _("tag a customer on the platform"),
+    "add_tags": _("make tags on the platform"),
+    "edit_tag": _("change a tag on the platform"),
+    "delete_tags": _("delete tags on the platform"),
     "ask_mass_message": _("ask staff to send a mass message"),
     "remind_mass_message": _("remind staff of a mass message"),
     "cancel_mass_message": _("call a mass message back"),

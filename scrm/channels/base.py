@@ -325,6 +325,17 @@ class Channel(Protocol):
     def mark_tags(
         self, userid: str, external_userid: str, *, add: Sequence[str], remove: Sequence[str]
     ) -> None: ...
+    def add_tags(
+        self, names: Sequence[str], *, group_id: str = "", group_name: str = "", order: int = 0
+    ) -> TagGroupRecord:
+        """Make tags in a group, by its id or its name; returns it with the tags that were made."""
+
+    def edit_tag(self, wecom_id: str, *, name: str = "", order: int | None = None) -> None:
+        """Rename or move a tag or a group; only what this app made can be changed (81011)."""
+
+    def delete_tags(self, *, tag_ids: Sequence[str] = (), group_ids: Sequence[str] = ()) -> None:
+        """A group goes with its last tag, and tags with their group."""
+
     def ask_mass_message(self, message: MassMessage) -> AskedMessage: ...
     def find_mass_message(
         self, message: MassMessage, *, since: datetime, until: datetime, known: Container[str]

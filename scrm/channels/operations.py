@@ -16,6 +16,7 @@ from scrm.channels.base import (
 from scrm.channels.kinds import OperationKind, register_kind
 from scrm.channels.lost_transfers import find_lost_transfer
 from scrm.channels.models import Operation
+from scrm.channels.tag_operations import TAG_KINDS
 
 TAG_CUSTOMER = "tag_customer"
 ASK_MASS_MESSAGE = "ask_mass_message"
@@ -45,7 +46,7 @@ def payload_of(message: MassMessage) -> dict[str, Any]:
 
 
 def register_operations() -> None:
-    for kind in _KINDS:
+    for kind in (*_KINDS, *TAG_KINDS):
         register_kind(kind)
 
 

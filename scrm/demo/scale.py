@@ -39,7 +39,13 @@ def _remove(corp_id: str) -> None:
     corp = Corp.objects.filter(corp_id=corp_id).first()
     if corp is None:
         return
+    _execute(
+        "DELETE FROM customers_snapshotmember WHERE snapshot_id IN"
+        " (SELECT id FROM customers_segmentsnapshot WHERE corp_id = %(corp)s)",
+        {"corp": corp.pk},
+    )
     for table in (
+        "customers_segmentmove", "customers_segmentsnapshot", "customers_segmentmember",
         "campaigns_recipient", "campaigns_task", "campaigns_campaign", "customers_customertagset",
         "customers_tagassignment", "customers_follow", "customers_customer", "customers_segment",
         "customers_tag", "customers_taggroup", "customers_stage", "tenancy_staff",

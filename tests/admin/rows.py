@@ -7,6 +7,7 @@ from customers.models import (
     ChannelRule,
     Customer,
     HandoverItem,
+    PreTag,
     StageRule,
     WaitingCustomer,
 )
@@ -68,6 +69,9 @@ def rows_of_every_kind(corp: Corp) -> dict[type[Model], Model]:
         stage,
         StageRule.objects.create(corp=corp, stage=stage, rule={"all": []}),
         ChannelRule.objects.create(corp=corp, name=f"{MARK} rule", state="shop", stage=stage),
+        PreTag.objects.create(
+            corp=corp, tag=tag, identity_kind="phone", identity_digest=b"1", created_at=NOW
+        ),
         customer,
         chat,
         make_group_tag(corp, f"{MARK} group tag"),

@@ -4,17 +4,18 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from customers.admin.rule_fields import FIELDS
-from customers.models import Segment
-from customers.segments.fields import KINDS
+from customers.admin.rule_fields import fields_for_builder
+from customers.models import Customer, Segment, SegmentMember, SegmentSnapshot
+from customers.segments.fields import fields
 from scrm.audit.models import AuditEntry
 from scrm.tenancy.models import Corp, Staff
 from tests.admin.conftest import speak
 from tests.admin.test_scope import page
-from tests.factories import make_campaign, make_customer, make_segment, make_tag
+from tests.factories import make_campaign, make_corp, make_customer, make_segment, make_tag
 
 
 def told(client: Client, corp: Corp, rule: Any) -> dict[str, Any]:
@@ -25,9 +26,13 @@ def told(client: Client, corp: Corp, rule: Any) -> dict[str, Any]:
     return result
 
 
-def test_the_builder_offers_only_what_the_grammar_knows() -> None:
-    for field, (_words, ops) in FIELDS.items():
-        assert set(ops) <= set(KINDS[field].ops)
+def test_the_builder_offers_all_that_the_grammar_knows_each_thing_once() -> None:
+    offered = fields_for_builder()
+
+    assert set(offered) == set(fields())
+    for name, field in fields().items():
+        assert set(offered[name]["ops"]) | set(offered[name]["same"]) == set(field.ops)
+        assert set(offered[name]["same"].values()) <= set(offered[name]["ops"])
 
 
 def test_a_rule_is_counted_told_in_words_and_shown_by_example(
@@ -122,3 +127,108 @@ def test_a_row_of_the_list_tells_the_rule_and_its_count(
     text = lin.get(reverse("admin:customers_segment_told", args=[segment.pk])).content.decode()
 
     assert ">1<" in text
+
+
+def test_two_operators_at_one_segment_lose_nothing(lin: Client, corp: Corp, alice: Staff) -> None:
+    segment = make_segment(corp, {"all": []}, name="All")
+    seen = segment.updated_at.isoformat()
+    women = '{"all": [{"field": "gender", "op": "in", "value": [2]}]}'
+    men = '{"all": [{"field": "gender", "op": "in", "value": [1]}]}'
+    address = page(Segment, "change", segment.pk)
+    speak(lin, "en")
+
+    lin.post(address, {"name": "Women", "rule": women, "seen": seen})
+    second = lin.post(address, {"name": "Men", "rule": men, "seen": seen})
+
+    segment.refresh_from_db()
+    assert (segment.name, segment.rule) == ("Women", json.loads(women))
+    text = second.content.decode()
+    # Both versions are there to be compared: the other in words, the own one in the form.
+    assert "gender is one of female" in text
+    assert second.context["adminform"].form["rule"].value() == men
+    again = second.context["adminform"].form.seen_now()
+    lin.post(address, {"name": "Men", "rule": men, "seen": again})
+    segment.refresh_from_db()
+    assert (segment.name, segment.version) == ("Men", 3)
+
+
+def test_contradictions_are_pointed_out_and_not_saved(lin: Client, corp: Corp) -> None:
+    rule = {
+        "all": [
+            {"field": "gender", "op": "eq", "value": 1},
+            {"field": "gender", "op": "eq", "value": 2},
+        ]
+    }
+
+    answer = told(lin, corp, rule)
+    lin.post(page(Segment, "add"), {"name": "Nobody", "rule": json.dumps(rule)})
+
+    assert [warning["path"] for warning in answer["warnings"]] == ["/rule/all/1"]
+    assert not Segment.objects.exists()
+
+
+def test_options_are_found_by_typing_and_named_by_value(lin: Client, corp: Corp) -> None:
+    gold, silver = make_tag(corp, "Gold"), make_tag(corp, "Silver")
+    make_tag(make_corp(), "Gold too")
+    address = f"{reverse('admin:customers_segment_options')}?corp={corp.pk}&field=tags"
+
+    typed = lin.get(f"{address}&typed=gol").json()["options"]
+    named = lin.get(f"{address}&value={silver.pk}").json()["options"]
+
+    assert [option["value"] for option in typed] == [gold.pk]
+    assert [option["label"] for option in named] == ["Silver"]
+
+
+def test_a_list_is_uploaded_and_changed(lin: Client, corp: Corp, alice: Staff) -> None:
+    first = make_customer(corp, staff=alice, unionid="u1")
+    second = make_customer(corp, staff=alice)
+    file = SimpleUploadedFile("list.csv", f"external_userid\n{second.external_userid}\n".encode())
+
+    lin.post(
+        page(Segment, "add") + "?kind=list", {"name": "VIP", "add": "u1\nnobody", "file": file}
+    )
+
+    segment = Segment.objects.get()
+    on_it = SegmentMember.objects.filter(segment=segment).order_by("customer")
+    assert [each.customer_id for each in on_it] == [first.pk, second.pk]
+    changed = {"name": "VIPs", "remove": "u1", "add": ""}
+    lin.post(page(Segment, "change", segment.pk), changed)
+    segment.refresh_from_db()
+    assert (segment.name, on_it.get().customer_id) == ("VIPs", second.pk)
+
+
+def test_the_pages_of_a_segment(lin: Client, corp: Corp, alice: Staff) -> None:
+    speak(lin, "en")
+    woman = make_customer(corp, staff=alice, gender=2, name="Mei")
+    make_customer(corp, staff=alice, gender=1)
+    women = make_segment(corp, {"all": [{"field": "gender", "op": "eq", "value": 2}]})
+    everybody = make_segment(corp)
+    history = reverse("admin:customers_segment_snapshots", args=[women.pk])
+    overlap = reverse("admin:customers_segment_overlap", args=[women.pk])
+    why = reverse("admin:customers_segment_why", args=[women.pk])
+
+    lin.post(history, {"as_of": ""})
+    Customer.objects.filter(pk=woman.pk).update(gender=0)
+    lin.post(history, {"as_of": ""})
+    before, after = SegmentSnapshot.objects.order_by("pk")
+    compared = lin.get(f"{history}?from={before.pk}&to={after.pk}&which=lost")
+    shared = lin.get(f"{overlap}?with={everybody.pk}")
+    told_why = lin.get(f"{why}?customer={woman.external_userid}")
+
+    assert (before.count, after.count) == (1, 0)
+    assert compared.context["difference"].lost == 1
+    assert "Mei" in compared.content.decode()
+    assert shared.context["overlap"].as_dict() == {"only_this": 0, "both": 0, "only_other": 2}
+    text = told_why.content.decode()
+    assert "is not in the segment" in text
+    assert "in fact: unknown" in " ".join(text.split())
+
+
+def test_the_past_of_what_is_not_kept_is_refused_on_the_page(lin: Client, corp: Corp) -> None:
+    women = make_segment(corp, {"all": [{"field": "gender", "op": "eq", "value": 2}]})
+    history = reverse("admin:customers_segment_snapshots", args=[women.pk])
+
+    answer = lin.post(history, {"as_of": "2026-01-01"}, follow=True)
+
+    assert not SegmentSnapshot.objects.exists()
+    assert len(list(answer.context["messages"])) == 1

@@ -13,16 +13,20 @@ from scrm.tenancy.api.base import CorpViewSet
 from scrm.tenancy.models import Corp
 from tests.factories import (
     NOW,
+    make_brand_event,
     make_campaign,
     make_customer,
     make_enrolment,
+    make_event_type,
     make_group_chat,
     make_handover_plan,
+    make_identity,
     make_incident,
     make_join_code,
     make_lexicon,
     make_material,
     make_media,
+    make_order,
     make_risk_rule,
     make_segment,
     make_sop,
@@ -51,6 +55,11 @@ class Endpoint:
     @property
     def takes_body(self) -> bool:
         return self.method in {"post", "put", "patch"}
+
+    @property
+    def makes_its_subject(self) -> bool:
+        """What is put under a name of the caller's own need not be there."""
+        return self.method == "put"
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -124,6 +133,9 @@ SUBJECTS: dict[str, Callable[[Corp], object]] = {
     "tag-groups": lambda corp: make_tag(corp).group_id,
     "tags": lambda corp: make_tag(corp).pk,
     "segments": lambda corp: make_segment(corp).pk,
+    "events": lambda corp: make_brand_event(corp).event_id,
+    "event-types": lambda corp: make_event_type(corp).name,
+    "orders": lambda corp: make_order(corp).pk,
     "handover": lambda corp: make_handover_plan(corp).pk,
     "groups": lambda corp: make_group_chat(corp).chat_id,
     "join-codes": lambda corp: make_join_code(corp).pk,
@@ -150,15 +162,27 @@ def _make_enrolment(corp: Corp) -> tuple[int, int]:
     return enrolment.sop_id, enrolment.pk
 
 
+def _make_order(corp: Corp) -> tuple[str, str]:
+    order = make_order(corp)
+    return order.shop_id, order.order_no
+
+
+def _make_identity(corp: Corp) -> tuple[str, int]:
+    identity = make_identity(make_customer(corp, staff=make_staff(corp)))
+    return identity.customer.external_userid, identity.pk
+
+
 # What is below a subject is made with it: the ids of both.
 BELOW: dict[str, Callable[[Corp], tuple[object, object]]] = {
     "item": _make_item,
     "enrolment": _make_enrolment,
+    "order_no": _make_order,
+    "identity": _make_identity,
 }
 
 
 def make_subject(endpoint: Endpoint, corp: Corp) -> object:
-    if below := re.search(r"\{(?!id)(\w+)\}", endpoint.path):
+    if below := re.search(r"\{(?!id\})(\w+)\}", endpoint.path):
         return BELOW[below[1]](corp)
     parts = endpoint.path.split("/")
     make = SUBJECTS.get("/".join(parts[3:5])) or SUBJECTS[parts[3]]

@@ -13,11 +13,20 @@ from tests.api.endpoints import Endpoint, endpoints, make_subject
 from tests.factories import make_corp
 
 ALL = endpoints()
-DETAIL = [each for each in ALL if each.lookup]
+DETAIL = [each for each in ALL if each.lookup and not each.makes_its_subject]
 PAGES = [each for each in ALL if each.is_page]
 WITH_BODY = [each for each in ALL if each.takes_body]
 # What they say about the object comes before what they say about their empty body.
-VERBS = {"submit", "approve", "cancel", "remind", "execute", "activate", "pause"}
+VERBS = {
+    "submit",
+    "approve",
+    "cancel",
+    "remind",
+    "execute",
+    "activate",
+    "pause",
+    "undo_identity_move",
+}
 
 
 def own_url(endpoint: Endpoint, corp: Corp) -> str:

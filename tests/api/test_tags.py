@@ -33,6 +33,7 @@ def test_makes_groups_and_tags(brand: APIClient) -> None:
         "kind": "system",
         "group": group.json()["id"],
         "wecom_id": "",
+        "lasts_days": None,
         "customer_count": 0,
     }
     assert brand.get(URL).json()["results"] == [tag.json()]
@@ -241,3 +242,52 @@ def test_a_batch_has_one_to_five_hundred_rows(brand: APIClient, count: int) -> N
 
     assert response.status_code == 422
     assert response.json()["errors"][0]["path"] == "/items"
+
+
+def test_a_tag_lasts_and_a_group_excludes_when_told_so(brand: APIClient, corp: Corp) -> None:
+    tag = brand.post(URL, {"name": "Trial", "lasts_days": 30}).json()
+    group = f"/api/v1/tag-groups/{tag['group']}/"
+
+    assert tag["lasts_days"] == 30
+    assert brand.patch(f"{URL}{tag['id']}/", {"lasts_days": None}).json()["lasts_days"] is None
+    assert brand.patch(f"{URL}{tag['id']}/", {"lasts_days": 0}).status_code == 422
+    assert brand.patch(group, {"is_exclusive": True}).json()["is_exclusive"] is True
+
+
+def test_a_batch_refuses_two_that_exclude_each_other(brand: APIClient, corp: Corp) -> None:
+    red, blue = make_tag(corp), make_tag(corp)
+    TagGroup.objects.update(is_exclusive=True)
+    customer = make_customer(corp).external_userid
+    items = [
+        {"external_userid": customer, "add": [red.pk, blue.pk]},
+        {"external_userid": customer, "add": [red.pk]},
+        {"external_userid": customer, "add": [blue.pk]},
+    ]
+
+    results = brand.post(BATCH, {"items": items}).json()["results"]
+
+    assert [row["status"] for row in results] == [422, 200, 200]
+    assert [(each["path"], each["code"]) for each in results[0]["errors"]] == [
+        ("/items/0/add/1", "exclusive")
+    ]
+    # Of rows that exclude each other the later one counts.
+    assert carried() == {(customer, blue.pk)}
+
+
+def test_a_batch_says_until_when(brand: APIClient, corp: Corp) -> None:
+    red, blue = make_tag(corp), make_tag(corp)
+    customer = make_customer(corp).external_userid
+    items = [
+        {"external_userid": customer, "add": [red.pk], "until": "2099-01-01T00:00:00Z"},
+        {"external_userid": customer, "add": [blue.pk]},
+        {"external_userid": customer, "add": [blue.pk], "until": "2020-01-01T00:00:00Z"},
+    ]
+
+    results = brand.post(BATCH, {"items": items}).json()["results"]
+
+    assert [row["status"] for row in results] == [200, 200, 422]
+    assert results[2]["errors"][0]["path"] == "/items/2/until"
+    ends = dict(TagAssignment.objects.values_list("tag", "until"))
+    assert ends[blue.pk] is None
+    assert str(ends[red.pk]).startswith("2099-01-01")
+    assert set(TagAssignment.objects.values_list("source", flat=True)) == {"api"}

@@ -28,6 +28,7 @@ from scrm.channels.operations import (
     TRANSFER_CUSTOMERS,
     UPDATE_JOIN_CODE,
 )
+from scrm.channels.tag_operations import ADD_TAGS, DELETE_TAGS, EDIT_TAG
 from scrm.channels.wecom.tokens import Grant, SharedTokens
 from scrm.tenancy.models import Corp
 from tests.factories import NOW
@@ -225,6 +226,9 @@ def test_every_token_is_one_or_a_channel_error(
 
 OPERATIONS: dict[str, dict[str, Any]] = {
     TAG_CUSTOMER: {"userid": "alice", "external_userid": "wm1", "add": ["et1"]},
+    ADD_TAGS: {"names": ["VIP"], "group_name": "Level"},
+    EDIT_TAG: {"id": "et1", "name": "VIP"},
+    DELETE_TAGS: {"tag_ids": ["et1"]},
     ASK_MASS_MESSAGE: {"sender": "alice", "external_userids": ["wm1"], "content": "Hello"},
     REMIND_MASS_MESSAGE: {"msgid": "m1"},
     CANCEL_MASS_MESSAGE: {"msgid": "m1"},

@@ -10,15 +10,18 @@ import pytest
 from django.db import connection, transaction
 
 from customers.actions.contact_news import end_follow
+from customers.actions.derived import lock_customers
 from customers.actions.follows import apply_relations
+from customers.actions.pretags import PretagRow, give_pretags, save_pretags
 from customers.actions.tagging import tag_customers
 from customers.actions.tags import delete_tag
-from customers.models import Customer, CustomerTagSet, Follow, Tag, TagAssignment
+from customers.models import Customer, CustomerTagSet, Follow, Tag, TagAssignment, TagGroup
 from scrm.audit.actions.recording import SYSTEM
 from scrm.channels.base import CustomerRecord, FollowRecord
 from scrm.common.errors import InvalidInput
 from scrm.tenancy.models import Corp
 from tests.factories import NOW, make_corp, make_customer, make_staff, make_tag
+from tests.groups.accounts import check_derived
 
 LATER = NOW + timedelta(minutes=1)
 Submit = Callable[[Callable[[], Any]], Future[Any]]
@@ -121,3 +124,47 @@ def test_a_page_does_not_revive_whom_an_event_has_just_ended(
     other.result(timeout=10)
     assert Follow.objects.get().status == Follow.Status.DELETED_BY_STAFF
     assert Customer.objects.get().live_follows == 0
+
+
+def test_two_bulk_taggings_at_once_wait_and_never_lock_each_other_out(submit: Submit) -> None:
+    corp = make_corp()
+    level = TagGroup.objects.create(corp=corp, name="Level", is_exclusive=True)
+    silver, gold, other = make_tag(corp), make_tag(corp), make_tag(corp)
+    Tag.objects.filter(pk__in=[silver.pk, gold.pk]).update(group=level)
+    people = [make_customer(corp) for _ in range(40)]
+    by: dict[str, Any] = {"corp": corp, "actor": SYSTEM, "now": NOW}
+
+    def exchange(tag: Tag, chosen: list[Customer]) -> None:
+        for _round in range(8):
+            tag_customers(chosen, **by, add=[tag], remove=[other])
+            tag_customers(chosen, **by, add=[other])
+
+    # The same customers, named in contrary orders.
+    theirs = submit(lambda: exchange(gold, people[::-1]))
+    exchange(silver, people)
+    theirs.result(timeout=60)
+
+    levels = TagAssignment.objects.filter(tag__group=level)
+    assert levels.count() == len(people)
+    assert levels.values("tag").distinct().count() == 1
+    check_derived(corp)
+
+
+def test_whoever_arrives_is_not_locked_out_by_a_tag_that_is_being_deleted(submit: Submit) -> None:
+    corp = make_corp()
+    tag = make_tag(corp)
+    customer = make_customer(corp, unionid="u1", tags=[tag])
+    save_pretags([PretagRow("unionid", "u2", [tag.pk])], corp=corp, actor=SYSTEM, now=NOW)
+    Customer.objects.update(unionid="u2")
+
+    def arrive() -> int:
+        with transaction.atomic():
+            lock_customers(Customer.objects.filter(pk=customer.pk))
+            return give_pretags([customer.pk], corp=corp, now=NOW)
+
+    with transaction.atomic():
+        list(Tag.objects.select_for_update().filter(pk=tag.pk))
+        # It does not wait for the tag: the deletion is going to wait for the customer.
+        assert submit(arrive).result(timeout=10) == 0
+        delete_tag(tag, actor=SYSTEM, now=NOW)
+    assert not TagAssignment.objects.exists()

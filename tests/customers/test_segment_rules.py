@@ -8,11 +8,27 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from jsonschema import Draft202012Validator
 
-from customers.actions.segments import SCHEMA, customers_of, describe_rule, explain, validate_rule
-from customers.models import Customer
-from scrm.tenancy.models import Corp
-from tests.customers.population import CITIES, STAGES, Population, make_population
-from tests.factories import NOW
+from customers.actions.segments import (
+    contradictions_of,
+    customers_of,
+    describe_rule,
+    explain,
+    rule_schema,
+    validate_rule,
+)
+from customers.models import Customer, Tag
+from groups.models import GroupChat
+from scrm.tenancy.models import Corp, Staff
+from tests.customers.population import (
+    CITIES,
+    CLASSES,
+    CODES,
+    EVENTS,
+    STAGES,
+    Population,
+    make_population,
+)
+from tests.factories import NOW, make_segment
 
 Rule = dict[str, Any]
 
@@ -25,15 +41,19 @@ SCALARS = st.sampled_from([*CITIES, "1", 0, 1, 2, 2.5, True, False, "2026-11-17"
 ORDERED = st.sampled_from([*CITIES, "2026-11-17", "B"])
 NUMBERS = st.sampled_from([0, 1, 2, 2.5, -1])
 EXAMPLES = settings(
-    max_examples=150,
+    max_examples=250,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
-@pytest.fixture(params=[1, 2])
+# Together with the examples of each these are thousands of rules.
+SEEDS = range(1, 9)
+
+
+@pytest.fixture
 def population(request: pytest.FixtureRequest, corp: Corp) -> Population:
-    return make_population(corp, seed=request.param)
+    return make_population(corp, seed=getattr(request, "param", 1), size=80)
 
 
 def values(
@@ -86,6 +106,37 @@ def attributes(key: str) -> SearchStrategy[Rule]:
     )
 
 
+def numbers(field: str, *, step: int = 1) -> SearchStrategy[Rule]:
+    """Tests of a count or a sum, for some within the last days."""
+    one = st.integers(-1, 5).map(lambda number: number * step)
+    order = st.sampled_from(["gt", "gte", "lt", "lte"])
+    single = st.builds(lambda op, value: {"op": op, "value": value}, order, one)
+    between = st.lists(one, min_size=2, max_size=2).map(
+        lambda ends: {"op": "between", "value": ends}
+    )
+    tests = st.one_of(single, between, values(field, one, is_single=True))
+    if field.startswith("rfm."):
+        return tests.map(lambda rest: {**rest, "field": field})
+    windows = st.sampled_from([{}, {}, {"within_days": 0}, {"within_days": 3}])
+    return st.builds(lambda rest, window: {**rest, "field": field, **window}, tests, windows)
+
+
+def saved(field: str, ids: list[int]) -> SearchStrategy[Rule]:
+    one = st.sampled_from(ids)
+    ops = ("in", "not_in") if field == "list" else SEVERAL
+    several = st.builds(
+        lambda op, value: {"field": field, "op": op, "value": value},
+        st.sampled_from(ops),
+        st.lists(one, max_size=3),
+    )
+    single = st.builds(
+        lambda op, value: {"field": field, "op": op, "value": value},
+        st.sampled_from(["eq", "ne"]),
+        one,
+    )
+    return st.one_of(several, single)
+
+
 def rules(population: Population) -> SearchStrategy[Rule]:
     condition = st.one_of(
         values("tags", st.sampled_from(population.tags)),
@@ -96,6 +147,19 @@ def rules(population: Population) -> SearchStrategy[Rule]:
         times("added_at"),
         times("last_interaction_at"),
         *(attributes(key) for key in ("city", "children", "due", "missing")),
+        values("live_code", st.sampled_from([*CODES, "", "none"])),
+        st.sampled_from(["spring", "op", ""]).map(
+            lambda part: {"field": "live_code", "op": "contains", "value": part}
+        ),
+        values("group_chat", st.sampled_from(population.chats)),
+        values("rfm.segment", st.sampled_from(CLASSES), is_single=True),
+        *(numbers(f"rfm.{name}") for name in ("recency", "frequency")),
+        numbers("rfm.monetary", step=100),
+        numbers("orders.count"),
+        numbers("orders.amount", step=100),
+        *(numbers(f"events.{kind}.count") for kind in (*EVENTS, "never")),
+        saved("segment", sorted(population.segments)),
+        saved("list", population.lists),
     )
     return st.recursive(
         condition,
@@ -108,8 +172,10 @@ def rules(population: Population) -> SearchStrategy[Rule]:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("population", SEEDS, indirect=True)
 def test_rules_mean_what_sets_say(population: Population) -> None:
-    corp, validator = population.corp, Draft202012Validator(SCHEMA)
+    corp = population.corp
 
     @EXAMPLES
     @given(rules(population))
@@ -119,8 +185,46 @@ def test_rules_mean_what_sets_say(population: Population) -> None:
         found = customers_of(rule, corp=corp, now=NOW)
 
         assert set(found.values_list("pk", flat=True)) == population.meant_by(rule)
+
+    check()
+
+
+def test_rules_fit_the_schema_and_can_be_said_in_words(population: Population) -> None:
+    corp, validator = population.corp, Draft202012Validator(rule_schema())
+
+    @settings(EXAMPLES, max_examples=40)
+    @given(rules(population))
+    def check(rule: Rule) -> None:
+        if not _is_shallow(rule):
+            return
         validator.validate(rule)
         assert describe_rule(rule, corp=corp)
+
+    check()
+
+
+def test_nobody_is_meant_by_what_is_called_a_contradiction(population: Population) -> None:
+    """Two tests of one field each, so that many exclude each other."""
+    corp = population.corp
+
+    @settings(EXAMPLES, max_examples=200)
+    @given(
+        st.lists(
+            st.one_of(
+                values("tags", st.sampled_from(population.tags[:2])),
+                values("gender", st.sampled_from([0, 1, 2]), is_single=True),
+                numbers("orders.count"),
+                times("added_at"),
+            ),
+            min_size=2,
+            max_size=6,
+        )
+    )
+    def check(parts: list[Rule]) -> None:
+        rule = {"all": parts}
+        found = contradictions_of(rule, corp=corp, now=NOW)
+
+        assert not (found and population.meant_by(rule))
 
     check()
 
@@ -129,7 +233,7 @@ def test_explanations_agree_with_the_sql(population: Population) -> None:
     corp = population.corp
     customers = list(Customer.objects.for_corp(corp).select_related("corp", "stage")[:15])
 
-    @settings(EXAMPLES, max_examples=25)
+    @settings(EXAMPLES, max_examples=40)
     @given(rules(population))
     def check(rule: Rule) -> None:
         if not _is_shallow(rule):
@@ -144,6 +248,36 @@ def test_explanations_agree_with_the_sql(population: Population) -> None:
                 assert (explanation["first_failing"] is None) == explanation["matched"]
 
     check()
+
+
+def test_explanations_agree_with_membership_in_a_seeded_corp(synced_brand: Corp) -> None:
+    corp = synced_brand
+    tags = list(Tag.objects.for_corp(corp).values_list("pk", flat=True)[:3])
+    staff = list(Staff.objects.for_corp(corp).values_list("userid", flat=True)[:2])
+    chat = GroupChat.objects.for_corp(corp).values_list("chat_id", flat=True)[0]
+    women = make_segment(corp, {"field": "gender", "op": "eq", "value": 2})
+    leaves: list[Rule] = [
+        {"field": "tags", "op": "any_of", "value": tags},
+        {"field": "tags", "op": "none_of", "value": tags[:1]},
+        {"field": "staff", "op": "all_of", "value": staff},
+        {"field": "group_chat", "op": "eq", "value": chat},
+        {"field": "group_chat", "op": "is_empty"},
+        {"field": "live_code", "op": "exists"},
+        {"field": "stage", "op": "is_empty"},
+        {"field": "added_at", "op": "within_days", "value": 200},
+        {"field": "orders.count", "op": "lt", "value": 1},
+        {"field": "rfm.recency", "op": "exists"},
+        {"field": "segment", "op": "in", "value": [women.pk]},
+    ]
+    together = [{"all": leaves[:2]}, {"any": leaves[2:5]}, {"none": [leaves[0], leaves[10]]}]
+    customers = list(Customer.objects.for_corp(corp).select_related("corp", "stage"))
+    assert len(customers) >= 40
+
+    for rule in [*leaves, *together]:
+        compiled = validate_rule(rule, corp=corp)
+        meant = set(customers_of(compiled, corp=corp, now=NOW).values_list("pk", flat=True))
+        told = {each.pk for each in customers if explain(compiled, each, now=NOW)["matched"]}
+        assert told == meant, rule
 
 
 def _is_shallow(node: Rule, depth: int = 1) -> bool:

@@ -8,6 +8,7 @@ from django.db import connection
 from customers.actions.derived import derive, lock_customers
 from customers.actions.follow_facts import note_ends
 from customers.actions.sightings import note_sightings
+from customers.actions.tag_spans import ENDED_COLUMNS, PAST_COLUMNS
 from customers.models import Customer, Follow, TimelineEntry
 from scrm.channels.actions.outbox import Wish, enqueue_operations
 from scrm.channels.actions.refreshes import request_refreshes
@@ -45,7 +46,7 @@ def take_over(
     were_owner = _end_old_follows(ids, moments, giver)
     _make_new_follows(ids, moments, giver, taker, corp)
     _move_owner_marks(were_owner, taker)
-    _move_tags(ids, giver, taker)
+    _move_tags(ids, giver, taker, now)
     derive(ids, changed=ids, now=now)
     ended = Follow.objects.filter(
         staff=giver, customer__in=ids, status=Follow.Status.TRANSFERRED
@@ -111,11 +112,14 @@ def _move_owner_marks(customer_ids: list[int], taker: Staff) -> None:
     taken.update(is_owner=True)
 
 
-def _move_tags(ids: list[int], giver: Staff, taker: Staff) -> None:
-    """The platform's tags hang on the follow; those the taker had given stay beside them."""
+def _move_tags(ids: list[int], giver: Staff, taker: Staff, now: datetime) -> None:
+    """The platform's tags hang on the follow; those the taker had given stay beside them.
+
+    A tag goes on as it was, with who gave it and until when; one that both had given ends once.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH moved AS (
                 DELETE FROM customers_tagassignment a
                 USING customers_follow old, customers_follow new
@@ -123,13 +127,19 @@ def _move_tags(ids: list[int], giver: Staff, taker: Staff) -> None:
                   AND old.customer_id = ANY(%s::bigint[]) AND old.status = 'transferred'
                   AND new.customer_id = old.customer_id AND new.staff_id = %s
                   AND new.status = 'live'
-                RETURNING a.corp_id, a.customer_id, a.tag_id, new.id AS follow_id, a.since
+                RETURNING a.*, new.id AS taken_id
+            ), kept AS (
+                INSERT INTO customers_tagassignment
+                    (corp_id, customer_id, tag_id, follow_id, since, until, source, why)
+                SELECT corp_id, customer_id, tag_id, taken_id, since, until, source, why FROM moved
+                ON CONFLICT (customer_id, tag_id, follow_id) DO NOTHING
+                RETURNING customer_id, tag_id
             )
-            INSERT INTO customers_tagassignment (corp_id, customer_id, tag_id, follow_id, since)
-            SELECT corp_id, customer_id, tag_id, follow_id, since FROM moved
-            ON CONFLICT (customer_id, tag_id, follow_id) DO NOTHING
-            """,
-            [giver.pk, ids, taker.pk],
+            INSERT INTO customers_pasttagassignment ({PAST_COLUMNS})
+            SELECT {ENDED_COLUMNS}, %s, 'system', '{{"reason": "handover"}}'::jsonb FROM moved
+            WHERE (customer_id, tag_id) NOT IN (SELECT customer_id, tag_id FROM kept)
+            """,  # noqa: S608
+            [giver.pk, ids, taker.pk, now],
         )
 
 

@@ -16,6 +16,7 @@ from customers.actions.derived import derive, lock_customers
 from customers.actions.directory import resolve_staff
 from customers.actions.follows import end_follows
 from customers.actions.handover.preflight import LONGEST_GONE
+from customers.actions.identities import adopt_waiting
 from customers.actions.leaving import READ_UNASSIGNED, note_left
 from customers.models import Customer, Follow, HandoverItem, SyncSighting
 from scrm.channels.actions.refreshes import request_refresh, request_refreshes
@@ -123,9 +124,10 @@ def _make_relations(job: Job, staff_id: int, external_userids: list[str], *, now
             " updated_at)"
             " SELECT %s, named.id, '', '', '', 1, 0, '', '', '{}', false, 0, %s, %s"
             " FROM unnest(%s::text[]) AS named (id) ORDER BY named.id"
-            " ON CONFLICT (corp_id, external_userid) DO NOTHING",
+            " ON CONFLICT (corp_id, external_userid) DO NOTHING RETURNING id",
             [corp.pk, now, now, external_userids],
         )
+        strangers = [customer_id for (customer_id,) in cursor.fetchall()]
         listed = Customer.objects.for_corp(corp).filter(external_userid__in=external_userids)
         lock_customers(listed)
         cursor.execute(
@@ -150,6 +152,7 @@ def _make_relations(job: Job, staff_id: int, external_userids: list[str], *, now
             [job.pk, corp.pk, external_userids, staff_id],
         )
     derive(made, changed=made, now=now)
+    adopt_waiting(strangers, corp=corp, now=now)
     # Nothing but the id is known of those who were made.
     nameless = listed.filter(pk__in=made, name="").values_list("external_userid", flat=True)
     request_refreshes(Refresh.Kind.CUSTOMER, corp=corp, now=now, keys=nameless)

@@ -129,6 +129,23 @@ class WeComChannel:
         lists = {"add_tag": list(add), "remove_tag": list(remove)}
         self._post("mark_tag", body | {name: ids for name, ids in lists.items() if ids})
 
+    def add_tags(
+        self, names: Sequence[str], *, group_id: str = "", group_name: str = "", order: int = 0
+    ) -> TagGroupRecord:
+        group = {"group_id": group_id} if group_id else {"group_name": group_name, "order": order}
+        tags = [{"name": name} for name in names]
+        answer = self._post("add_corp_tag", {"tag": tags} | group)
+        return parsing.tag_group_of(answer.get("tag_group") or {})
+
+    def edit_tag(self, wecom_id: str, *, name: str = "", order: int | None = None) -> None:
+        given = {"name": name or None, "order": order}
+        body = {field: value for field, value in given.items() if value is not None}
+        self._post("edit_corp_tag", {"id": wecom_id} | body)
+
+    def delete_tags(self, *, tag_ids: Sequence[str] = (), group_ids: Sequence[str] = ()) -> None:
+        given = {"tag_id": list(tag_ids), "group_id": list(group_ids)}
+        self._post("del_corp_tag", {name: ids for name, ids in given.items() if ids})
+
     def ask_mass_message(self, message: MassMessage) -> AskedMessage:
         body: dict[str, Any] = {"chat_type": "single", "sender": message.sender}
         if message.chat_ids:

@@ -1,9 +1,8 @@
-"""The fields a rule may ask for: what each takes as a value."""
+"""Reading single values of a rule: what each operator and each kind of field takes."""
 
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,12 +12,12 @@ from django.utils.translation import gettext as _
 
 from customers.segments.nodes import Moment
 
-ATTRIBUTE = "attribute."
-KEY_LENGTH = 64
 # A hundred years: more is a slip of the pen, and dates before the year 1 do not exist.
 MOST_DAYS = 36_525
 _YEARS = range(1900, 3000)
 _MOMENT_TEXT = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].+)?", re.ASCII)
+
+Read = Callable[[Any, ZoneInfo], Any]
 
 
 class Shape(StrEnum):
@@ -40,29 +39,18 @@ class Refusal(ValueError):
         self.message = message
 
 
-@dataclass(frozen=True)
-class FieldKind:
-    """How a field reads one item of a value; `names_rows` says that items are ids to look up."""
-
-    ops: dict[str, Shape]
-    read: Callable[[Any, ZoneInfo], Any]
-    schema: dict[str, Any]
-    names_rows: bool = False
-
-
-_FLAGS = {"exists": Shape.FLAG, "is_empty": Shape.FLAG}
-_CHOICE = {"eq": Shape.ONE, "ne": Shape.ONE, "in": Shape.MANY, "not_in": Shape.MANY, **_FLAGS}
-_SEVERAL = {"any_of": Shape.MANY, "all_of": Shape.MANY, "none_of": Shape.MANY, **_CHOICE}
-_ORDER = {
+FLAGS = {"exists": Shape.FLAG, "is_empty": Shape.FLAG}
+ONE_OF = {"eq": Shape.ONE, "ne": Shape.ONE, "in": Shape.MANY, "not_in": Shape.MANY}
+CHOICE = {**ONE_OF, **FLAGS}
+SEVERAL = {"any_of": Shape.MANY, "all_of": Shape.MANY, "none_of": Shape.MANY, **CHOICE}
+ORDER = {
     "gt": Shape.ONE,
     "gte": Shape.ONE,
     "lt": Shape.ONE,
     "lte": Shape.ONE,
     "between": Shape.RANGE,
-    "within_days": Shape.DAYS,
-    "not_within_days": Shape.DAYS,
 }
-_TIME = {"eq": Shape.ONE, "ne": Shape.ONE, **_ORDER, **_FLAGS}
+DAYS = {"within_days": Shape.DAYS, "not_within_days": Shape.DAYS}
 
 
 def read_id(value: Any, _zone: ZoneInfo) -> int:
@@ -84,11 +72,12 @@ def read_text(value: Any, _zone: ZoneInfo) -> str:
     return value
 
 
-def read_gender(value: Any, zone: ZoneInfo) -> int:
-    gender = read_id(value, zone)
-    if gender not in {0, 1, 2}:
-        raise Refusal("invalid", _("A gender is 0 (unknown), 1 (male) or 2 (female)."))
-    return gender
+def read_amount(value: Any, zone: ZoneInfo) -> int:
+    """A count, or money in fen; within what a column holds."""
+    number = read_id(value, zone)
+    if not -(2**63) <= number < 2**63:
+        raise Refusal("invalid", _("This number is too large."))
+    return number
 
 
 def read_moment(value: Any, zone: ZoneInfo) -> Moment:
@@ -126,32 +115,8 @@ def read_days(value: Any) -> int:
     return value
 
 
-_MOMENT = {"type": "string", "description": "ISO 8601; a date is the whole day."}
-
-KINDS: dict[str, FieldKind] = {
-    "tags": FieldKind(_SEVERAL, read_id, {"type": "integer"}, names_rows=True),
-    "staff": FieldKind(_SEVERAL, read_text, {"type": "string"}, names_rows=True),
-    "department": FieldKind(_SEVERAL, read_id, {"type": "integer"}, names_rows=True),
-    "stage": FieldKind(_CHOICE, read_text, {"type": "string"}, names_rows=True),
-    "gender": FieldKind(_CHOICE, read_gender, {"enum": [0, 1, 2]}),
-    "added_at": FieldKind(_TIME, read_moment, _MOMENT),
-    "last_interaction_at": FieldKind(_TIME, read_moment, _MOMENT),
-    ATTRIBUTE: FieldKind(
-        {**_CHOICE, **_ORDER, "contains": Shape.ONE},
-        read_scalar,
-        {"type": ["string", "number", "boolean"]},
-    ),
-}
-
-
-def kind_of(field: str) -> FieldKind | None:
-    """The kind of a field by its name; None when there is no such field."""
-    if not field.startswith(ATTRIBUTE):
-        return KINDS.get(field)
-    key = attribute_key(field)
-    is_usable = 0 < len(key) <= KEY_LENGTH and "\x00" not in key and key.isprintable()
-    return KINDS[ATTRIBUTE] if is_usable else None
-
-
-def attribute_key(field: str) -> str:
-    return field.removeprefix(ATTRIBUTE)
+def as_json(value: Any) -> Any:
+    """A value as it was written."""
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    return value.text if isinstance(value, Moment) else value
