@@ -322,10 +322,11 @@ def _ask_platform(
 ) -> int:
     """Return how many of the live follows the platform is asked to change."""
     wishes = _wishes(follows, add, remove, origin) if add or remove else iter(())
-    asked = 0
+    is_persons, asked = origin.source == TimelineEntry.Source.PERSON, 0
     while batch := list(islice(wishes, _OPERATIONS_AT_ONCE)):
-        enqueue_operations(TAG_CUSTOMER, corp=corp, wishes=batch, now=now)
         asked += len(batch)
+        priority = Operation.Priority.of_act(asked, is_persons=is_persons)
+        enqueue_operations(TAG_CUSTOMER, corp=corp, wishes=batch, now=now, priority=priority)
     return asked
 
 

@@ -23,7 +23,7 @@ from tests.factories import NOW, make_corp, make_customer, make_staff, make_tag
 LATER = NOW + timedelta(minutes=1)
 Submit = Callable[[Callable[[], Any]], Future[Any]]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.concurrency, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
