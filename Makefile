@@ -21,10 +21,12 @@ up: $(VENV)/requirements-embedded.txt.stamp ## Serve web, worker and beat until 
 test: $(VENV)/requirements-dev.txt.stamp ## Run the tests on the embedded PostgreSQL
 	$(RUN) -m pytest -m "not services" $(PYTEST_ARGS)
 
-services-test: $(VENV)/requirements-dev.txt.stamp ## Run the tests that need the real servers of SCRM_*_URL
+# One after the other: they share one broker and one cache, and the last one restarts the database.
+services-test: $(VENV)/requirements-dev.txt.stamp ## Run the concurrency, broker, lock and chaos tests on the servers of SCRM_*_URL
 	@test -n "$$SCRM_DATABASE_URL" && test -n "$$SCRM_BROKER_URL" && test -n "$$SCRM_CACHE_URL" || { \
 		echo "error: set SCRM_DATABASE_URL, SCRM_BROKER_URL and SCRM_CACHE_URL to running servers." >&2; exit 1; }
-	$(RUN) -m pytest -m services $(PYTEST_ARGS)
+	@export SCRM_RESTART_DATABASE="$${SCRM_RESTART_DATABASE-$$(.ci/restart-command)}"; \
+		exec $(RUN) -m pytest -m "services or concurrency" -n 0
 
 lint: $(VENV)/requirements-dev.txt.stamp ## Check style, types, the direction of imports and migrations
 	$(RUN) -m ruff check .

@@ -9,7 +9,8 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns.actions import asking, cancelling, rejudging, results, tag_usage, timeline
-        from campaigns.actions.sops import moving, outcomes, reading
+        from campaigns.actions.sops import moving, outcomes, reading, stopping
+        from customers.actions.blocking import subscribe_blocked
         from customers.actions.explaining import register_explainer
         from customers.actions.handover.taken_over import subscribe_taken_over
         from customers.actions.tag_usage import register_tag_usage
@@ -25,6 +26,7 @@ class CampaignsConfig(AppConfig):
         subscribe_outcome(ASK_MASS_MESSAGE, asking.record_asked)
         subscribe_outcome(SEND_APP_MESSAGE, outcomes.note_told)
         subscribe_taken_over(moving.follow_taker)
+        subscribe_blocked(stopping.leave_after_loss)
         register_explainer("sop", reading.explain_sop)
         subscribe_outcome(CANCEL_MASS_MESSAGE, cancelling.record_cancelled)
         register_job(results.REFRESH, results.run_refresh)

@@ -42,7 +42,8 @@ class Supervisor:
     """Keeps web, worker and beat running until it is stopped.
 
     `say` gets every line the children print. On embedded services, use it inside
-    `embedded.running()`: the children expect the database to be there.
+    `embedded.running()`: the children expect the database to be there. Further workers are called
+    `worker-2` and so on.
     """
 
     def __init__(
@@ -52,12 +53,13 @@ class Supervisor:
         host: str = "127.0.0.1",
         env: Mapping[str, str] | None = None,
         say: Callable[[str], None] = print_to_stderr,
+        workers: int = 1,
     ) -> None:
         self.port, self.host, self.say = port, host, say
         self._environment = os.environ | dict(env or {}) | {MARK: mark_of(psutil.Process())}
         self._children = [
             Child("web", web_arguments(host, port)),
-            Child("worker", worker_arguments()),
+            *(Child(name, worker_arguments(name)) for name in _worker_names(workers)),
             Child("beat", beat_arguments()),
         ]
         self._database_due_at = 0.0
@@ -181,12 +183,17 @@ def web_arguments(host: str, port: int) -> list[str]:
     ]
 
 
-def worker_arguments() -> list[str]:
+def _worker_names(count: int) -> list[str]:
+    return ["worker", *(f"worker-{number}" for number in range(2, count + 1))]
+
+
+def worker_arguments(name: str = "worker") -> list[str]:
     # Threads: tasks wait for the platform and the database, a long one must not hold up callbacks,
     # and a worker that is killed leaves no pool of processes behind.
     return [
         *("-m", "celery", "--quiet", "--app", "scrm", "worker", "--loglevel", "WARNING"),
         *("--queues", QUEUES, "--pool", "threads", "--concurrency", "8"),
+        *("--hostname", f"{name}@%h"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
 

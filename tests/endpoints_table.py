@@ -17,26 +17,27 @@ from scrm.sandbox.endpoints import ENDPOINTS, Endpoint
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "endpoints.md"
 CLIENT = ROOT / "scrm" / "channels" / "wecom"
-BASE = ROOT / "scrm" / "channels" / "base.py"
+BASE = ROOT / "scrm" / "channels" / "base"
 OPERATIONS = ROOT / "scrm" / "channels" / "operations.py"
 USERS = ("scrm", "risk", "customers", "groups", "campaigns")
 # The sandbox answers, the demonstration only plays with it.
 NO_USERS = (CLIENT, ROOT / "scrm" / "sandbox", ROOT / "scrm" / "demo")
-CHANNELS = {"channel", "archive", "source", "messages", "media"}
-OPENERS = {"open_channel", "open_archive"}
+ARCHIVES = {"archive", "source", "messages", "media"}
 PREFIX = "externalcontact/"
 VERBS = {"get", "post"}
-CLIENTS = {"_directory", "_contact", "_client", "client"}
-# What so many methods lead to is asked with every call.
-EVERY_CALL = 12
+CLIENTS = {"_platform", "_contact", "_client", "client"}
+# Whatever is asked needs a token first.
+EVERY_CALL = {"gettoken"}
 Function = ast.FunctionDef
+# A function of the client: its module, and its name.
+Place = tuple[Path, str]
 
 HEAD = """# Endpoints
 
 The platform's endpoints, where the sandbox answers them, which methods of the client ask them, and what
 for. Written by `python -m tests.endpoints_table`; a test says when it is not current. Paths are below
 `/cgi-bin/`, the archive's below the server's root. Of {total} endpoints that the sandbox answers, the
-product asks {asked}; the others wait for a feature that needs them.
+client asks {asked}, and {used} of them are used today; the others wait for a feature that needs them.
 
 | Endpoint | Sandbox | Client | Used by |
 |---|---|---|---|
@@ -59,8 +60,8 @@ class Row:
 
 def page() -> str:
     found = rows()
-    asked = sum(bool(row.methods) for row in found)
-    head = HEAD.format(total=len(found), asked=asked)
+    asked, used = sum(bool(row.methods) for row in found), sum(bool(row.users) for row in found)
+    head = HEAD.format(total=len(found), asked=asked, used=used)
     return head + "".join(f"{row}\n" for row in found)
 
 
@@ -70,7 +71,7 @@ def rows() -> list[Row]:
     for path, endpoint in sorted(ENDPOINTS.items()):
         names = sorted(methods.get(path, ()))
         who = sorted({user for name in names for user in users.get(name, ())})
-        if len(names) > EVERY_CALL:
+        if path in EVERY_CALL:
             names, who = ["every call"], ["every call"]
         found.append(Row(endpoint, tuple(names), tuple(who)))
     return found
@@ -82,7 +83,7 @@ def methods_by_path() -> dict[str, set[str]]:
     for file in sorted(CLIENT.glob("*.py")):
         for function in _functions(_tree(file)):
             for path in _paths_in(function, file):
-                found.setdefault(path, set()).update(_asked_through(function.name))
+                found.setdefault(path, set()).update(_asked_through((file, function.name)))
     return found
 
 
@@ -109,7 +110,12 @@ def _tree(file: Path) -> ast.Module:
 
 
 def _functions(tree: ast.AST) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    """Functions and methods; what is defined inside one is part of it."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+        else:
+            yield from _functions(node)
 
 
 def _modules() -> Iterator[Path]:
@@ -186,55 +192,121 @@ def _name_of(node: ast.AST) -> str:
 
 
 @cache
-def _channel_methods() -> frozenset[str]:
-    """The methods of every protocol in base.py."""
-    classes = (node for node in _tree(BASE).body if isinstance(node, ast.ClassDef))
-    protocols = (each for each in classes if "Protocol" in map(_name_of, each.bases))
-    return frozenset(each.name for protocol in protocols for each in _functions(protocol))
+def _groups() -> dict[str, frozenset[str]]:
+    """The methods of each group of a channel; its own are those of "", and an archive's."""
+    protocols = {each.name: each for file in sorted(BASE.glob("*.py")) for each in _protocols(file)}
+    own = list(_functions(protocols["Channel"]))
+    groups = {
+        each.name: _name_of(each.returns) for each in own if each.decorator_list and each.returns
+    }
+    found = {group: _names(protocols[protocol]) for group, protocol in groups.items()}
+    return found | {
+        "": frozenset(each.name for each in own if not each.decorator_list),
+        "archive": _names(protocols["ArchiveSource"]),
+    }
+
+
+def _protocols(file: Path) -> Iterator[ast.ClassDef]:
+    classes = (node for node in _tree(file).body if isinstance(node, ast.ClassDef))
+    return (each for each in classes if "Protocol" in map(_name_of, each.bases))
+
+
+def _names(protocol: ast.ClassDef) -> frozenset[str]:
+    return frozenset(each.name for each in _functions(protocol))
 
 
 @cache
-def _top_level() -> frozenset[str]:
-    modules = (_tree(file) for file in sorted(CLIENT.glob("*.py")))
-    found = (node for tree in modules for node in tree.body if isinstance(node, ast.FunctionDef))
-    return frozenset(function.name for function in found)
-
-
-@cache
-def _callers() -> dict[str, set[str]]:
-    """By the name of a function of the client, the functions that mention it."""
-    found: dict[str, set[str]] = {}
-    for file in sorted(CLIENT.glob("*.py")):
-        for function in _functions(_tree(file)):
-            for node in ast.walk(function):
-                # A bare name is a variable unless a module has a function of that name.
-                is_function = isinstance(node, ast.Name) and node.id in _top_level()
-                if is_function or isinstance(node, ast.Attribute):
-                    found.setdefault(_name_of(node), set()).add(function.name)
+def _homes() -> dict[Path, str]:
+    """The module of the client that each group of a channel lives in."""
+    channel = CLIENT / "channel.py"
+    found = dict.fromkeys(CLIENT.glob("archive*.py"), "archive") | {channel: ""}
+    for node in ast.walk(_tree(channel)):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            group = _name_of(node.targets[0])
+            for file in CLIENT.glob("*.py"):
+                if group in _groups() and _has_class(file, _name_of(node.value.func)):
+                    found[file] = group
     return found
 
 
-def _asked_through(name: str) -> set[str]:
+def _has_class(file: Path, name: str) -> bool:
+    return any(isinstance(node, ast.ClassDef) and node.name == name for node in _tree(file).body)
+
+
+@cache
+def _defined(file: Path) -> frozenset[str]:
+    return frozenset(function.name for function in _functions(_tree(file)))
+
+
+@cache
+def _callers() -> dict[Place, set[Place]]:
+    """By a function of the client, the functions that mention it."""
+    found: dict[Place, set[Place]] = {}
+    for file in sorted(CLIENT.glob("*.py")):
+        for function in _functions(_tree(file)):
+            for node in ast.walk(function):
+                for place in _meant_by(node, file):
+                    found.setdefault(place, set()).add((file, function.name))
+    return found
+
+
+def _meant_by(node: ast.AST, file: Path) -> Iterator[Place]:
+    """Which functions of the client a name or an attribute may mean."""
+    name = _name_of(node)
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        module = CLIENT / f"{node.value.id}.py"
+        if module.exists():
+            yield module, name
+            return
+    if name in _defined(file):
+        yield file, name
+    elif isinstance(node, ast.Name | ast.Attribute):
+        # A group's methods are called from outside only, by the product.
+        others = (
+            each
+            for each in CLIENT.glob("*.py")
+            if each not in _homes() or _homes()[each] == "archive"
+        )
+        yield from ((other, name) for other in others if name in _defined(other))
+
+
+def _asked_through(place: Place) -> set[str]:
     """The methods of a channel from which a function of the client is reached, or it itself."""
-    reached, waiting = set(), {name}
-    seen: set[str] = set()
+    reached, waiting = set[str](), {place}
+    seen: set[Place] = set()
     while waiting:
-        each = waiting.pop()
+        file, name = each = waiting.pop()
         seen.add(each)
-        if each in _channel_methods():
-            reached.add(each)
+        group = _homes().get(file)
+        if group is not None and name in _groups()[group]:
+            reached.add(f"{group}.{name}".lstrip("."))
         else:
             waiting |= _callers().get(each, set()) - seen
-    return reached or {name}
+    return reached or {place[1]}
 
 
 def _methods_called(function: Function) -> Iterator[str]:
     for node in ast.walk(function):
-        if isinstance(node, ast.Attribute) and node.attr in _channel_methods():
-            receiver = node.value
-            opened = isinstance(receiver, ast.Call) and _name_of(receiver.func) in OPENERS
-            if opened or _name_of(receiver).lstrip("_") in CHANNELS:
-                yield node.attr
+        if isinstance(node, ast.Attribute):
+            group = _group_of(node.value)
+            if group is not None and node.attr in _groups()[group]:
+                yield f"{group}.{node.attr}".lstrip(".")
+
+
+def _group_of(receiver: ast.AST) -> str | None:
+    """Which group of methods this expression holds, if any."""
+    if _is_channel(receiver):
+        return ""
+    name = _name_of(receiver).lstrip("_")
+    if isinstance(receiver, ast.Attribute) and _is_channel(receiver.value):
+        return name if name in _groups() else None
+    opened = isinstance(receiver, ast.Call) and _name_of(receiver.func) == "open_archive"
+    return "archive" if opened or name in ARCHIVES else None
+
+
+def _is_channel(node: ast.AST) -> bool:
+    opened = isinstance(node, ast.Call) and _name_of(node.func) == "open_channel"
+    return opened or _name_of(node).lstrip("_") == "channel"
 
 
 def _kinds_by_function() -> dict[str, set[str]]:

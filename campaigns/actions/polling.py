@@ -84,7 +84,7 @@ def poll_task(task: Task, *, now: datetime) -> None:
 def _sender_state(channel: Channel, task: Task) -> SenderState | None:
     cursor = ""
     while True:
-        page = channel.sender_states(task.msgid, cursor)
+        page = channel.messages.sender_states(task.msgid, cursor)
         for state in page.rows:
             # Userids are case-insensitive and answers may be lower-cased [api.md, section 0].
             if state.userid.lower() == task.staff.userid.lower():
@@ -97,7 +97,7 @@ def _sender_state(channel: Channel, task: Task) -> SenderState | None:
 def _deliveries(channel: Channel, task: Task) -> Iterator[Delivery]:
     cursor = ""
     while True:
-        page = channel.deliveries(task.msgid, task.staff.userid, cursor)
+        page = channel.messages.deliveries(task.msgid, task.staff.userid, cursor)
         yield from page.rows
         cursor = page.next_cursor
         if not cursor:

@@ -67,7 +67,8 @@ def read_channel_rules(states: Iterable[str], *, corp: Corp) -> list[ChannelRule
     active = ChannelRule.objects.for_corp(corp).filter(is_active=True)
     rules = active.select_related("stage").prefetch_related("tags")
     fitting = [rule for rule in rules if any(_fits(rule.state, state) for state in named)]
-    share_current_tags((tag.pk for rule in fitting for tag in rule.tags.all()), corp=corp)
+    if given := {tag.pk for rule in fitting for tag in rule.tags.all()}:
+        share_current_tags(given, corp=corp)
     return sorted(fitting, key=_weight, reverse=True)
 
 

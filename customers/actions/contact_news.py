@@ -5,6 +5,7 @@ platform's clock, and news that is older than that changes nothing.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -25,7 +26,8 @@ _ENDED_BY_EVENT = {
 }
 
 
-@transaction.atomic
+# The inbox has a transaction for each event, and undoes all of it when something fails.
+@transaction.atomic(savepoint=False)
 def add_follow(  # noqa: PLR0913 (one event, spelled out)
     userid: str,
     external_userid: str,
@@ -42,14 +44,14 @@ def add_follow(  # noqa: PLR0913 (one event, spelled out)
     """
     # Before the customer is locked: they share-lock the tags that they give.
     rules = read_channel_rules([state], corp=corp)
-    follow, is_new = _find_or_make(userid, external_userid, corp=corp, at=happened_at, now=now)
+    new = {"added_at": happened_at, "state": state}
+    follow, is_new = _find_or_make(userid, external_userid, corp=corp, now=now, new=new)
     if not is_new and _is_news(follow, happened_at):
         follow.status, follow.ended_at = Follow.Status.LIVE, None
-        follow.added_at = happened_at
+        follow.added_at, follow.state = happened_at, state
+        follow.save(update_fields=["status", "ended_at", "added_at", "state"])
         is_new = True
     if is_new:
-        follow.state = state
-        follow.save(update_fields=["status", "ended_at", "added_at", "state"])
         derive([follow.customer_id], changed=[follow.customer_id], now=now)
     note_sightings([(follow.staff_id, external_userid)], corp=corp)
     if follow.status == Follow.Status.LIVE and not is_half:
@@ -59,7 +61,7 @@ def add_follow(  # noqa: PLR0913 (one event, spelled out)
     return follow
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def end_follow(
     userid: str,
     external_userid: str,
@@ -73,7 +75,8 @@ def end_follow(
 
     Kept for pairs we do not know, too: the news that it began may still be on its way.
     """
-    follow, _ = _find_or_make(userid, external_userid, corp=corp, at=happened_at, now=now)
+    new = {"added_at": happened_at}
+    follow, _ = _find_or_make(userid, external_userid, corp=corp, now=now, new=new)
     if happened_at >= follow.added_at:
         follow.status = _reason(follow, status)
         follow.ended_at = max(happened_at, follow.ended_at or happened_at)
@@ -87,25 +90,34 @@ def end_follow(
 
 
 def _find_or_make(
-    userid: str, external_userid: str, *, corp: Corp, at: datetime, now: datetime
+    userid: str, external_userid: str, *, corp: Corp, now: datetime, new: dict[str, Any]
 ) -> tuple[Follow, bool]:
-    staff = resolve_staff([userid], corp=corp)
-    customer, is_new = Customer.objects.get_or_create(
-        corp=corp,
-        external_userid=external_userid,
-        defaults={"created_at": now, "updated_at": now},
-    )
+    """The follow, `new` when there is none yet, and whether it was made; its customer is locked."""
+    staff_id = resolve_staff([userid], corp=corp)[userid]
     # Before anything is read: a page of the same customer may be on its way (`apply_relations`).
-    Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
-    found = Follow.objects.get_or_create(
-        corp=corp,
-        customer=customer,
-        staff_id=staff[userid],
-        defaults={"added_at": at},
+    customer_id = _locked_customer(external_userid, corp=corp, now=now)
+    follow = Follow.objects.filter(customer=customer_id, staff=staff_id).first()
+    if follow:
+        return follow, False
+    made = Follow.objects.create(corp=corp, customer_id=customer_id, staff_id=staff_id, **new)
+    return made, True
+
+
+def _locked_customer(external_userid: str, *, corp: Corp, now: datetime) -> int:
+    known = Customer.objects.for_corp(corp).filter(external_userid=external_userid)
+    pk = known.select_for_update(no_key=True).values_list("pk", flat=True).first()
+    if pk is not None:
+        return pk
+    new = Customer(corp=corp, external_userid=external_userid, created_at=now, updated_at=now)
+    # Somebody else may be making it: what is there then is locked by being touched.
+    Customer.objects.bulk_create(
+        [new],
+        update_conflicts=True,
+        unique_fields=["corp", "external_userid"],
+        update_fields=["updated_at"],
     )
-    if is_new:
-        adopt_waiting([customer.pk], corp=corp, now=now)
-    return found
+    adopt_waiting([new.pk], corp=corp, now=now)
+    return new.pk
 
 
 def _is_news(follow: Follow, happened_at: datetime) -> bool:

@@ -61,7 +61,7 @@ def _begin(run: SyncRun) -> State:
 
 
 def _note_contact(run: SyncRun) -> None:
-    note_customer_contact(run.ask(run.channel.staff_with_customer_contact), corp=run.corp)
+    note_customer_contact(run.ask(run.channel.contacts.staff_with_customer_contact), corp=run.corp)
 
 
 def _choose_batch(run: SyncRun, state: State) -> list[str]:
@@ -86,7 +86,7 @@ def _close_batch(state: State) -> None:
 
 def _read_page(run: SyncRun, state: State, members: list[str]) -> tuple[CustomerPage, datetime]:
     read_at = run.clock()
-    return run.channel.customer_page(members, state["cursor"]), read_at
+    return run.channel.contacts.customer_page(members, state["cursor"]), read_at
 
 
 def _restart_batch(run: SyncRun, state: State, error: ChannelError) -> None:

@@ -51,10 +51,13 @@ def ask_platform(follows: FollowQuerySet, change: Change) -> int:
     if not change:
         return 0
     wishes = _wishes(follows, change)
-    asked = 0
+    is_persons, asked = change.origin.source == TimelineEntry.Source.PERSON, 0
     while batch := list(islice(wishes, _OPERATIONS_AT_ONCE)):
-        enqueue_operations(TAG_CUSTOMER, corp=change.corp, wishes=batch, now=change.now)
         asked += len(batch)
+        priority = Operation.Priority.of_act(asked, is_persons=is_persons)
+        enqueue_operations(
+            TAG_CUSTOMER, corp=change.corp, wishes=batch, now=change.now, priority=priority
+        )
     _renew(follows, change)
     return asked
 

@@ -36,7 +36,7 @@ def _ask(question: Callable[[], T], /) -> T:
 def refresh_customer(channel: Channel, corp: Corp, key: str, now: datetime) -> None:
     """Read one customer with all who follow them; raises Stale when nobody does any more."""
     try:
-        customer, follows = channel.customer(key)
+        customer, follows = channel.contacts.customer(key)
     except Stale:
         _end_unlisted(key, corp=corp, listed=[], now=now)
         raise
@@ -49,7 +49,7 @@ def refresh_customer(channel: Channel, corp: Corp, key: str, now: datetime) -> N
 
 def refresh_tags(channel: Channel, corp: Corp, key: str, now: datetime) -> None:
     """Read the platform's tags and their groups."""
-    apply_tag_groups(channel.tag_groups(), corp=corp, now=now)
+    apply_tag_groups(channel.tags.groups(), corp=corp, now=now)
 
 
 def refresh_staff(channel: Channel, corp: Corp, key: str, now: datetime) -> None:
@@ -59,12 +59,12 @@ def refresh_staff(channel: Channel, corp: Corp, key: str, now: datetime) -> None
 
 def read_directory(channel: Channel, *, ask: Ask = _ask) -> Directory:
     """Ask for everything that the platform shows of departments and staff, through `ask`."""
-    departments = ask(channel.departments)
+    departments = ask(channel.directory.departments)
     ids = [department.department_id for department in departments]
     staff: list[StaffRecord] = []
     for start in range(0, len(ids), _DEPARTMENTS_AT_ONCE):
-        staff += ask(partial(channel.staff, ids[start : start + _DEPARTMENTS_AT_ONCE]))
-    return Directory(departments, staff, ask(channel.staff_with_customer_contact))
+        staff += ask(partial(channel.directory.staff, ids[start : start + _DEPARTMENTS_AT_ONCE]))
+    return Directory(departments, staff, ask(channel.contacts.staff_with_customer_contact))
 
 
 def _end_unlisted(key: str, *, corp: Corp, listed: list[int], now: datetime) -> None:

@@ -28,7 +28,7 @@ def sync_staff(run: SyncRun) -> None:
 
 def sync_tags(run: SyncRun) -> None:
     """Compare the platform's tags and their groups."""
-    groups = run.ask(run.channel.tag_groups)
+    groups = run.ask(run.channel.tags.groups)
     counts = apply_tag_groups(groups, corp=run.corp, now=run.clock())
     run.note(read=counts.platform, part="tags")
     run.finish("tags", {"tags": counts.as_dict()})

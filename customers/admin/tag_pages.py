@@ -98,7 +98,7 @@ class TagPagesMixin:
                 if "names" in request.POST:
                     self._ask_for_tags(request, corp)
                     return HttpResponseRedirect(request.get_full_path())
-                groups = list(open_channel(corp).tag_groups())
+                groups = list(open_channel(corp).tags.groups())
                 context = {"drift": compare(groups, corp=corp), "is_compared": True}
             except DomainError as error:
                 refuse(request, error)

@@ -64,7 +64,7 @@ def _list_all(run: SyncRun, state: State) -> None:
     while owners := _choose_owners(run, state):
         asked_at = run.clock()
         try:
-            page = run.ask(partial(run.channel.group_chat_page, owners, state["cursor"]))
+            page = run.ask(partial(run.channel.groups.chat_page, owners, state["cursor"]))
         except ChannelError as error:
             _ask_otherwise(run, state, error)
         else:
@@ -163,7 +163,7 @@ def _have_read_again(run: SyncRun, chat: GroupChat) -> None:
 
 def _ask_for(run: SyncRun, chat: GroupChat) -> tuple[GroupChatRecord | None, ChannelError | None]:
     try:
-        return run.ask(partial(run.channel.group_chat, chat.chat_id)), None
+        return run.ask(partial(run.channel.groups.chat, chat.chat_id)), None
     except RetryLater:
         raise
     except ChannelError as error:

@@ -60,11 +60,11 @@ def refresh_join_code(channel: Channel, corp: Corp, key: str, now: datetime) -> 
     if code is None:
         return
     try:
-        record = channel.join_code(code.config_id)
+        record = channel.groups.join_code(code.config_id)
     except Stale:
         codes.filter(pk=code.pk).update(problem=_("WeCom does not know this code any more."))
         raise
-    picture_type, picture = channel.picture(record.qr_url)
+    picture_type, picture = channel.media.picture(record.qr_url)
     codes.filter(pk=code.pk).update(
         qr_url=record.qr_url[:512], picture=picture, picture_type=picture_type[:32]
     )

@@ -48,6 +48,13 @@ WITH named AS (
         WHERE m.chat_id = %(chat)s AND m.member_id = n.member_id AND m.kind = %(kind)s
             AND m.is_inferred AND CASE m.kind
                 WHEN 'joined' THEN m.at BETWEEN %(at)s - %(tolerance)s AND %(at)s + %(tolerance)s
+                    -- Or nobody knew when it was (`_PAIR`).
+                    OR m.at >= %(at)s AND EXISTS (
+                        SELECT FROM groups_membermove later
+                        WHERE later.chat_id = m.chat_id AND later.member_id = m.member_id
+                            AND later.kind = 'left'
+                            AND later.at = m.at + interval '1 microsecond'
+                    )
                 ELSE m.at >= %(at)s
             END
             AND NOT EXISTS (
@@ -110,6 +117,26 @@ WITH page AS (
 {_AND_FACTS}
 """  # noqa: S608
 
+# Of events that never came and that no reading made good: who has left had entered before, who has
+# entered twice had left between. When, nobody knows, only until when.
+_PAIR = f"""
+WITH told AS (
+    SELECT member_id, is_staff, kind, at, lag(kind, 1, 'left') OVER (
+        PARTITION BY member_id ORDER BY at, id
+    ) AS kind_before
+    FROM groups_membermove WHERE chat_id = %(chat)s
+), moved AS (
+    INSERT INTO groups_membermove (
+        corp_id, chat_id, member_id, is_staff, kind, at, join_scene, state, was_removed, is_inferred
+    )
+    SELECT %(corp)s, %(chat)s, member_id, is_staff,
+        CASE kind WHEN 'left' THEN 'joined' ELSE 'left' END, at - interval '1 microsecond',
+        0, '', false, true
+    FROM told WHERE kind = kind_before
+    ORDER BY member_id, at
+{_AND_FACTS}
+"""  # noqa: S608
+
 # An event does not say by which code somebody came; the member list does.
 _COMPLETE = """
 UPDATE groups_membermove m SET state = p.state, join_scene = p.join_scene
@@ -149,7 +176,10 @@ def balance_moves(
 ) -> None:
     """Add the moves that no event has told, so that their sum is who was in the chat at `at`."""
     rows = json.dumps(list(members))
-    _execute(_BALANCE, chat, at=at, now=now, source=TimelineEntry.Source.SYNC, rows=rows)
+    sync = TimelineEntry.Source.SYNC
+    # An entering that ended long ago starts nothing any more.
+    _execute(_PAIR, chat, at=at, now=now, source=sync, fresh_since=now)
+    _execute(_BALANCE, chat, at=at, now=now, source=sync, rows=rows)
 
 
 def complete_moves(chat: GroupChat, members: Iterable[dict[str, Any]]) -> None:
@@ -182,18 +212,15 @@ def _execute(
     source: TimelineEntry.Source,
     **details: Any,
 ) -> None:
+    parameters: dict[str, Any] = {
+        "corp": chat.corp_id,
+        "chat": chat.pk,
+        "chat_id": chat.chat_id,
+        "at": at,
+        "now": now,
+        "source": source.value,
+        "fresh_since": now - FRESH_FOR,
+        "tolerance": _SAME_MOMENT,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            statement,
-            details
-            | {
-                "corp": chat.corp_id,
-                "chat": chat.pk,
-                "chat_id": chat.chat_id,
-                "at": at,
-                "now": now,
-                "source": source.value,
-                "fresh_since": now - FRESH_FOR,
-                "tolerance": _SAME_MOMENT,
-            },
-        )
+        cursor.execute(statement, parameters | details)

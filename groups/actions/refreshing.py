@@ -13,7 +13,7 @@ from scrm.tenancy.models import Corp
 def refresh_group_chat(channel: Channel, corp: Corp, key: str, now: datetime) -> None:
     """Read one chat with its members; raises Stale when it does not exist any more."""
     try:
-        record = channel.group_chat(key)
+        record = channel.groups.chat(key)
     except Stale:
         dismiss_chat(key, corp=corp, dismissed_at=now, now=now)
         raise

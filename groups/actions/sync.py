@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from customers.actions.sync import PARTS as CUSTOMER_PARTS
@@ -21,6 +22,7 @@ PARTS: dict[str, Part] = {**CUSTOMER_PARTS, "groups": walk_groups}
 # While the corp sleeps; what was down at four catches up before work begins.
 _NIGHTLY_HOURS = range(4, 8)
 _NIGHTLY_EVERY = timedelta(hours=20)
+_AGAIN_AFTER = timedelta(minutes=30)
 
 
 def register_jobs() -> None:
@@ -55,7 +57,9 @@ def start_nightly_syncs(*, now: datetime) -> int:
 
 def _is_due(corp: Corp, *, now: datetime) -> bool:
     syncs = Job.objects.for_corp(corp).filter(kind=KIND, subject_id="")
-    return not syncs.filter(created_at__gt=now - _NIGHTLY_EVERY).exists()
+    # A platform that was away for a moment must not cost the night.
+    given_up = Q(status=Job.Status.FAILED, created_at__lte=now - _AGAIN_AFTER)
+    return not syncs.filter(created_at__gt=now - _NIGHTLY_EVERY).exclude(given_up).exists()
 
 
 def _run_chosen_parts(job: Job, clock: Callable[[], datetime]) -> Outcome:

@@ -1,7 +1,8 @@
 """Where calls are counted for all processes: in Redis when there is one, else in the database.
 
-Both are storages of the library `limits`. Redis holds the moment of each call; the row in the
-database holds one moment, which is the same promise kept a little more evenly.
+Both are storages of the library `limits`, and keep the same promise: whatever moment a window is
+counted from, there are no more calls in it. Redis holds the moment of each call, the row in the
+database how many there were in each slot of a window.
 """
 
 import logging
@@ -13,9 +14,11 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from limits.errors import StorageError
-from limits.storage import Storage, storage_from_string
+from limits.storage import RedisStorage, Storage
 from limits.storage.base import MovingWindowSupport
+from redis import RedisError
+
+from scrm.channels.limits import Window
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,9 @@ _REDIS = "django.core.cache.backends.redis.RedisCache"
 # A Redis that is down is not tried again with each call: every try costs its time limit.
 _AFTER_FAILURE = 10.0
 _TIMEOUT = 1.0
+
+# So finely windows are counted: up to one slot more than their length is.
+_SLOTS = 120
 
 _silent_until = 0.0
 
@@ -42,25 +48,22 @@ class DatabaseStorage(Storage, MovingWindowSupport):
         return DatabaseError
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Take `amount` calls, or none.
-
-        A quarter of the limit may come at once, the rest evenly: `until` is when all that was taken
-        is regained (GCRA). In no span of `expiry` seconds there are more than `limit`.
-        """
-        burst, pause = _pace(limit, expiry)
-        if amount > burst:
-            return False
-        # The row's clock has to be asked after its lock was got: `statement_timestamp` is older.
-        taken = {"key": key, "cost": amount * pause, "room": (burst - amount) * pause}
-        return _execute(_ACQUIRE, taken) is not None
+        """Take `amount` calls, or none."""
+        asked = {"key": key, "limit": limit, "amount": amount, "expiry": expiry}
+        asked |= {"slot": expiry / _SLOTS, "slots": _SLOTS + 1}
+        return amount <= limit and _execute(_ACQUIRE, asked) is not None
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """When the oldest call leaves the window less its length, and what cannot be taken now."""
-        burst, pause = _pace(limit, expiry)
-        (debt,) = _execute(_DEBT, {"key": key}) or (0.0,)
-        room = int(burst - debt / pause + 1e-6)
-        wait = max(0.0, debt - (burst - 1) * pause)
-        return time.time() + wait - expiry, limit - max(0, room)
+        """When the oldest of the last `limit` calls was made (epoch seconds), and how many were."""
+        used, leaves_in = 0, float(expiry)
+        seconds, slots = _execute(_SLOTS_OF, {"key": key}) or (0.0, [])
+        for number, calls in enumerate(slots):
+            kept_for = seconds - number * expiry / _SLOTS
+            if kept_for <= 0 or used >= limit:
+                break
+            if calls:
+                used, leaves_in = used + calls, kept_for
+        return time.time() + leaves_in - expiry, used
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         return self.incr_all([key], expiry, amount)[key]
@@ -96,56 +99,73 @@ class DatabaseStorage(Storage, MovingWindowSupport):
             cursor.execute("DELETE FROM channels_apiwindow WHERE key = %s", [key])
 
 
+class SharedRedis(RedisStorage):
+    """The library's, with what concerns many keys in one journey."""
+
+    def incr_all(self, keys: list[str], expiry: float, amount: int = 1) -> dict[str, int]:
+        # The library's type of a connection names only what the library calls.
+        redis: Any = self.get_connection()
+        with redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                names, figures = [self.prefixed_key(key)], [ceil(expiry), amount]
+                self.lua_incr_expire(names, figures, client=pipe)
+            return dict(zip(keys, map(int, pipe.execute()), strict=True))
+
+    def clear_all(self, keys: list[str]) -> None:
+        self.get_connection().delete(*map(self.prefixed_key, keys))
+
+
+def take(key: str, window: Window, wanted: int) -> tuple[int, float]:
+    """Count up to `wanted` calls: how many may be made; when none, the seconds until one may.
+
+    The same key may be taken of by windows of other sizes: whose is smaller leaves the rest.
+    """
+
+    def act(calls: MovingWindowSupport) -> tuple[int, float]:
+        if calls.acquire_entry(key, window.calls, window.seconds, amount=wanted):
+            return wanted, 0.0
+        oldest, used = calls.get_moving_window(key, window.calls, window.seconds)
+        left = window.calls - used
+        if 0 < left < wanted and calls.acquire_entry(key, window.calls, window.seconds, left):
+            return left, 0.0
+        return 0, oldest + window.seconds - time.time()
+
+    return count(act)
+
+
 def occupy(keys: Collection[str], *, seconds: int) -> set[str]:
     """Take those of the keys that nobody holds, for at most so long."""
 
-    def take(storage: Storage) -> dict[str, int]:
-        if isinstance(storage, DatabaseStorage):
-            return storage.incr_all([*keys], seconds)
-        return {key: storage.incr(key, seconds) for key in keys}
-
-    return {key for key, holders in count(take).items() if holders == 1} if keys else set()
+    if not keys:
+        return set()
+    holders = count(lambda storage: storage.incr_all([*keys], seconds))
+    return {key for key, number in holders.items() if number == 1}
 
 
 def free(keys: Collection[str]) -> None:
-    def give_back(storage: Storage) -> None:
-        if isinstance(storage, DatabaseStorage):
-            storage.clear_all([*keys])
-        else:
-            for key in keys:
-                storage.clear(key)
-
     if keys:
-        count(give_back)
+        count(lambda storage: storage.clear_all([*keys]))
 
 
-def count(act: Callable[[Storage], T]) -> T:
+def count(act: Callable[[DatabaseStorage | SharedRedis], T]) -> T:
     """Do it with the storage all processes share; with the database while Redis is silent."""
     global _silent_until  # noqa: PLW0603
     if (redis := _redis()) is not None and time.monotonic() >= _silent_until:
         try:
             return act(redis)
-        except StorageError:
+        except RedisError:
             logger.warning("Redis is silent: calls are counted in the database", exc_info=True)
             _silent_until = time.monotonic() + _AFTER_FAILURE
     return act(_DATABASE)
 
 
 @cache
-def _redis() -> Storage | None:
+def _redis() -> SharedRedis | None:
     cache_settings = settings.CACHES["default"]
     if cache_settings["BACKEND"] != _REDIS:
         return None
     times: dict[str, Any] = {"socket_timeout": _TIMEOUT, "socket_connect_timeout": _TIMEOUT}
-    url = cache_settings["LOCATION"]
-    storage = storage_from_string(url, wrap_exceptions=True, key_prefix="scrm-limits", **times)
-    return storage if isinstance(storage, Storage) else None
-
-
-def _pace(limit: int, expiry: float) -> tuple[int, float]:
-    """How many calls may come at once, and the seconds between those that follow."""
-    burst = ceil(limit / 4)
-    return burst, expiry / max(1, limit - burst)
+    return SharedRedis(cache_settings["LOCATION"], key_prefix="scrm-limits", **times)
 
 
 def _execute(sql: str, params: dict[str, Any]) -> tuple[Any, ...] | None:
@@ -155,15 +175,30 @@ def _execute(sql: str, params: dict[str, Any]) -> tuple[Any, ...] | None:
         return row
 
 
-_ACQUIRE = """
-    INSERT INTO channels_apiwindow AS w (key, until, count)
-    VALUES (%(key)s, clock_timestamp() + %(cost)s * interval '1 second', 0)
-    ON CONFLICT (key) DO UPDATE
-        SET until = greatest(w.until, clock_timestamp()) + %(cost)s * interval '1 second'
-        WHERE w.until <= clock_timestamp() + %(room)s * interval '1 second'
-    RETURNING 1"""
-_DEBT = """
-    SELECT greatest(0, extract(epoch FROM until - clock_timestamp()))::float
+# The newest slot comes first and leaves the window at `until`, the others one by one before it.
+# `passed` is how many slots have begun since; the clock is asked after the row's lock was got,
+# which `statement_timestamp` is not.
+_PASSED = """greatest(0, floor(
+    (%(expiry)s + extract(epoch FROM clock_timestamp() - w.until)) / %(slot)s + 1))::int"""
+_ACQUIRE = f"""
+    INSERT INTO channels_apiwindow AS w (key, until, count, slots)
+    VALUES (
+        %(key)s, clock_timestamp() + (%(expiry)s + %(slot)s) * interval '1 second', 0,
+        ARRAY[%(amount)s]::int[]
+    )
+    ON CONFLICT (key) DO UPDATE SET (until, slots) = (
+        SELECT w.until + passed * %(slot)s * interval '1 second',
+            ARRAY[CASE WHEN passed = 0 THEN w.slots[1] ELSE 0 END + %(amount)s]
+            || array_fill(0, ARRAY[least(greatest(passed, 1), %(slots)s) - 1])
+            || w.slots[CASE WHEN passed = 0 THEN 2 ELSE 1 END:%(slots)s - passed]
+        FROM (SELECT {_PASSED} AS passed) AS since
+    )
+    WHERE %(limit)s >= %(amount)s + (
+        SELECT coalesce(sum(calls), 0) FROM unnest(w.slots[:%(slots)s - {_PASSED}]) AS calls
+    )
+    RETURNING 1"""  # noqa: S608
+_SLOTS_OF = """
+    SELECT extract(epoch FROM until - clock_timestamp())::float, slots
     FROM channels_apiwindow WHERE key = %(key)s"""
 # In the order of the keys, so that two workers never wait for each other in a circle.
 _COUNT = """

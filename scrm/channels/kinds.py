@@ -161,6 +161,13 @@ def endpoints_of(kind: str) -> tuple[str, ...]:
     return _kinds[kind].endpoints if kind in _kinds else ()
 
 
+def kinds_beside(kind: str) -> list[str]:
+    """This and all that call an endpoint of its: the platform counts their calls together."""
+    mine = set(endpoints_of(kind))
+    others = (other.name for other in _kinds.values() if mine & set(other.endpoints))
+    return list(dict.fromkeys([kind, *others]))
+
+
 def subscribe_outcome(kind: str, listener: Listener) -> None:
     """Call `listener(operation, now)` in the transaction that records a final status.
 

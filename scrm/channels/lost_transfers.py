@@ -44,7 +44,7 @@ def _states(channel: Channel, payload: dict[str, Any]) -> Iterator[TransferState
     pair = payload["from_userid"], payload["to_userid"]
     cursor, is_last = "", False
     while not is_last:
-        page = channel.transfer_states(*pair, cursor, is_resigned=payload["is_resigned"])
+        page = channel.handover.transfer_states(*pair, cursor, is_resigned=payload["is_resigned"])
         yield from page.rows
         is_last = page.next_cursor in {"", cursor}
         cursor = page.next_cursor

@@ -14,12 +14,18 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import Storage
-from limits.strategies import MovingWindowRateLimiter
 
-from scrm.channels.counters import count, free, occupy
-from scrm.channels.limits import BudgetUsed, EndpointLimits, RecordBusy, limits_of
+from scrm.channels.counters import free, occupy, take
+from scrm.channels.limits import (
+    CREDIT_IS_GOOD_FOR,
+    RECEIVERS,
+    BudgetUsed,
+    EndpointLimits,
+    ReceiverBusy,
+    RecordBusy,
+    Window,
+    limits_of,
+)
 from scrm.channels.models import Operation
 
 # A corp's endpoint.
@@ -43,13 +49,21 @@ RECORDS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass
+class Credit:
+    """Calls that were counted together and not made yet; what is not made in time is lost."""
+
+    calls: int
+    until: float
+
+
+@dataclass
 class Errand:
     """Some calls that belong together: what was taken of the limits for them."""
 
     priority: int
     # How many are still expected; so many are counted at once.
     calls: int
-    credits: Counter[Lane] = field(default_factory=Counter)
+    credits: dict[Lane, Credit] = field(default_factory=dict)
     places: dict[Lane, tuple[str, float]] = field(default_factory=dict)
     made: Counter[Lane] = field(default_factory=Counter)
     # Records that are this errand's alone, and since when.
@@ -103,51 +117,55 @@ def admitted(corp_pk: int, path: str, body: Mapping[str, Any] | None = None) -> 
         with errand(), admitted(corp_pk, path, body):
             yield
         return
-    lane, limits = (corp_pk, path), limits_of(path)
+    lane, limits, given = (corp_pk, path), limits_of(path), body or {}
     _keep_place(mine, lane, limits)
-    if not mine.credits[lane]:
-        mine.credits[lane] = _take(mine, lane, limits)
-    with _alone(mine, record_of(corp_pk, path, body or {})):
-        mine.credits[lane] -= 1
+    with _alone(mine, record_of(corp_pk, path, given)):
+        credit = _credit_of(mine, lane, limits)
+        _spare_receivers(lane, given)
+        credit.calls -= 1
         mine.calls -= 1
         mine.made[lane] += 1
         yield
 
 
-def _take(mine: Errand, lane: Lane, limits: EndpointLimits) -> int:
-    wanted = max(1, min(mine.calls, limits.credit))
+def _credit_of(mine: Errand, lane: Lane, limits: EndpointLimits) -> Credit:
+    credit, now = mine.credits.get(lane), time.monotonic()
+    if credit is None or not credit.calls or now > credit.until:
+        wanted = max(1, min(mine.calls, limits.credit))
+        for window in limits.windows:
+            wanted = _take(lane, window.of_bulk if mine.is_bulk else window, wanted)
+        credit = mine.credits[lane] = Credit(wanted, until=now + CREDIT_IS_GOOD_FOR)
+    return credit
+
+
+def _take(lane: Lane, window: Window, wanted: int) -> int:
     corp_pk, path = lane
-    name = f"{corp_pk}:{path}"
-    items = [_item(window.calls, window.seconds) for window in limits.windows]
-    asked = [(item, name) for item in items]
-    if mine.is_bulk:
-        # First, so that bulk work takes nothing of the whole when its share is used up.
-        shares = [_item(window.of_bulk.calls, window.seconds) for window in limits.windows]
-        asked = [(item, f"{name}:bulk") for item in shares] + asked
-    return count(lambda storage: _hit_all(storage, asked, wanted))
+    whose = "all" if window.is_shared else corp_pk
+    taken, wait = take(f"calls:{whose}:{path}:{window.seconds}", window, wanted)
+    if not taken:
+        sentence = _(
+            "The %(calls)s calls for %(seconds)s seconds are used up; it goes on by itself."
+        )
+        figures = {"calls": f"{window.calls:,}", "seconds": window.seconds}
+        raise BudgetUsed(sentence % figures, delay=_delay(wait))
+    return taken
 
 
-def _hit_all(storage: Storage, asked: list[tuple[RateLimitItem, str]], wanted: int) -> int:
-    limiter = MovingWindowRateLimiter(storage)
-    for item, name in asked:
-        if limiter.hit(item, name, cost=wanted):
-            continue
-        stats = limiter.get_window_stats(item, name)
-        wanted = min(wanted, stats.remaining)
-        if wanted < 1 or not limiter.hit(item, name, cost=wanted):
-            raise _budget_used(item, until=stats.reset_time)
-    return wanted
+def _spare_receivers(lane: Lane, body: Mapping[str, Any]) -> None:
+    """Count what each receiver of a message gets, or hold the message back for her."""
+    corp_pk, path = lane
+    name, windows = RECEIVERS.get(path, ("", ()))
+    for receiver in filter(None, str(body.get(name, "")).lower().split("|")):
+        for window in windows:
+            taken, wait = take(f"told:{corp_pk}:{receiver}:{window.seconds}", window, 1)
+            if not taken:
+                sentence = _("%(member)s has got %(count)s messages within %(seconds)s seconds.")
+                figures = {"count": f"{window.calls:,}", "seconds": window.seconds}
+                raise ReceiverBusy(sentence % {"member": receiver, **figures}, delay=_delay(wait))
 
 
-def _budget_used(item: RateLimitItem, *, until: float) -> BudgetUsed:
-    sentence = _("The %(calls)s calls for %(seconds)s seconds are used up; it goes on by itself.")
-    delay = max(timedelta(seconds=until - time.time()), _SHORTEST_WAIT)
-    text = sentence % {"calls": f"{item.amount:,}", "seconds": item.get_expiry()}
-    return BudgetUsed(text, delay=delay)
-
-
-def _item(calls: int, seconds: int) -> RateLimitItem:
-    return RateLimitItemPerSecond(calls, seconds)
+def _delay(wait: float) -> timedelta:
+    return max(timedelta(seconds=wait), _SHORTEST_WAIT)
 
 
 def _keep_place(mine: Errand, lane: Lane, limits: EndpointLimits) -> None:

@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 from django.db.models.fields.json import KT
 from django.utils.translation import gettext_lazy as _
 
@@ -13,17 +14,7 @@ from scrm.common.models import CorpModel, CorpQuerySet
 
 
 class InboundEventQuerySet(CorpQuerySet["InboundEvent"]):
-    def due(self, now: datetime) -> Self:
-        """Events whose time has come and that no earlier one of the same subject holds back."""
-        earlier = InboundEvent.objects.filter(
-            corp_id=OuterRef("corp_id"),
-            order_key=OuterRef("order_key"),
-            status=InboundEvent.Status.RECEIVED,
-            pk__lt=OuterRef("pk"),
-        )
-        waiting = self.filter(status=InboundEvent.Status.RECEIVED, next_attempt_at__lte=now)
-        heads = waiting.filter(~Exists(earlier) | Q(order_key=""))
-        return heads.order_by("next_attempt_at", "id")
+    """What is due is told by the statement that takes it (scrm/channels/actions/inbox_runs.py)."""
 
 
 class InboundEvent(CorpModel):
@@ -58,7 +49,7 @@ class InboundEvent(CorpModel):
             models.UniqueConstraint(fields=["corp", "digest"], name="event_once_per_corp")
         ]
         indexes = [
-            # `due()`: the queue and the look for an earlier event of the same subject.
+            # Taking runs: the queue and the look for an earlier event of the same subject.
             models.Index(
                 fields=["corp", "order_key", "id"],
                 name="event_queue_by_subject",
@@ -78,6 +69,10 @@ class InboundEvent(CorpModel):
 
     def __str__(self) -> str:
         return f"{self.event}/{self.change_type} #{self.pk}"
+
+
+# So many operations of one act of a person are asked before bulk work.
+_FEW = 20
 
 
 class OperationQuerySet(CorpQuerySet["Operation"]):
@@ -100,6 +95,12 @@ class Operation(CorpModel):
         WELCOME = 0, _("welcome")
         CLICK = 10, _("somebody waits")
         BULK = 20, _("bulk")
+
+        @classmethod
+        def of_act(cls, operations: int, *, is_persons: bool) -> "Operation.Priority":
+            """Of so many operations that come of one act: somebody waits for a few of her own."""
+            is_click = is_persons and operations <= _FEW
+            return cls.CLICK if is_click else cls.BULK
 
     UNFINISHED = (Status.PENDING, Status.IN_FLIGHT, Status.UNKNOWN)
 
@@ -165,7 +166,10 @@ class Operation(CorpModel):
 
 
 class EndpointPause(CorpModel):
-    """A kind of operation left alone for a while: the limit is reached, or nobody answers."""
+    """A kind of operation left alone for a while: the limit is reached, or nobody answers.
+
+    The platform counts by endpoint: all kinds that call the same one pause together.
+    """
 
     kind = models.CharField(_("kind"), max_length=64)
     until = models.DateTimeField(_("until"))
@@ -196,6 +200,8 @@ class ApiWindow(models.Model):
     # When all that was taken is regained; of a counter, when it is forgotten.
     until = models.DateTimeField()
     count = models.IntegerField(default=0)
+    # Of a window: the calls of each slot, the newest first.
+    slots = ArrayField(models.IntegerField(), db_default=[])
 
     def __str__(self) -> str:
         return self.key

@@ -12,6 +12,7 @@ from scrm.channels.base import (
     ItemAnswer,
     JoinCodeWish,
     MassMessage,
+    StaffText,
 )
 from scrm.channels.kinds import OperationKind, register_kind
 from scrm.channels.lost_transfers import find_lost_transfer
@@ -51,7 +52,7 @@ def register_operations() -> None:
 
 
 def _tag_customer(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    channel.mark_tags(
+    channel.tags.mark(
         payload["userid"],
         payload["external_userid"],
         add=payload.get("add", []),
@@ -61,14 +62,14 @@ def _tag_customer(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask_message(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    return _result_of(channel.ask_mass_message(_message_of(payload)))
+    return _result_of(channel.messages.ask(_message_of(payload)))
 
 
 def _find_message(
     channel: Channel, operation: Operation, known: Container[str]
 ) -> dict[str, Any] | None:
     since = operation.called_at or operation.created_at
-    found = channel.find_mass_message(
+    found = channel.messages.find(
         _message_of(operation.payload),
         since=since,
         until=since + settings.OUTBOX_LEASE,
@@ -78,17 +79,17 @@ def _find_message(
 
 
 def _remind(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    channel.remind(payload["msgid"])
+    channel.messages.remind(payload["msgid"])
     return {}
 
 
 def _cancel(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    channel.cancel(payload["msgid"])
+    channel.messages.cancel(payload["msgid"])
     return {}
 
 
 def _transfer_customers(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    answers = channel.transfer_customers(
+    answers = channel.handover.transfer_customers(
         payload["from_userid"],
         payload["to_userid"],
         payload["external_userids"],
@@ -107,7 +108,7 @@ def _find_transfer(
 
 def _transfer_chats(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
     return _answers(
-        channel.transfer_chats(
+        channel.handover.transfer_chats(
             payload["chat_ids"], payload["to_userid"], is_resigned=payload["is_resigned"]
         )
     )
@@ -118,7 +119,7 @@ def _answers(answers: Iterable[ItemAnswer]) -> dict[str, Any]:
 
 
 def _change_remark(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    channel.change_remark(
+    channel.contacts.change_remark(
         payload["userid"],
         payload["external_userid"],
         remark=payload.get("remark", ""),
@@ -128,16 +129,16 @@ def _change_remark(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _create_join_code(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    return {"config_id": channel.create_join_code(_join_code_of(payload))}
+    return {"config_id": channel.groups.create_join_code(_join_code_of(payload))}
 
 
 def _update_join_code(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    channel.update_join_code(payload["config_id"], _join_code_of(payload))
+    channel.groups.update_join_code(payload["config_id"], _join_code_of(payload))
     return {}
 
 
 def _delete_join_code(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    channel.delete_join_code(payload["config_id"])
+    channel.groups.delete_join_code(payload["config_id"])
     return {}
 
 
@@ -148,7 +149,8 @@ def _join_code_of(payload: dict[str, Any]) -> JoinCodeWish:
 
 
 def _send_app_message(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    return {"unreached": list(channel.send_app_message(payload["userids"], payload["text"]))}
+    sent = channel.staff_messages.send(payload["userids"], StaffText(payload["text"]))
+    return {"unreached": list(sent.unreached)}
 
 
 def _message_of(payload: dict[str, Any]) -> MassMessage:

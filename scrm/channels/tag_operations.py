@@ -4,7 +4,7 @@ from collections.abc import Container
 from dataclasses import asdict
 from typing import Any
 
-from scrm.channels.base import Channel, TagGroupRecord
+from scrm.channels.base import Channel, TagGroupRecord, TagGroupWish, TagWish
 from scrm.channels.errors import ChannelError, Misconfigured
 from scrm.channels.kinds import OperationKind, Reaction
 from scrm.channels.models import Operation
@@ -18,20 +18,20 @@ TAG_CATALOGUE_SERIAL_KEY = "tag-catalogue"
 
 
 def _add(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    group = channel.add_tags(
-        payload["names"],
-        group_id=payload.get("group_id", ""),
-        group_name=payload.get("group_name", ""),
+    wish = TagGroupWish(
+        tags=tuple(TagWish(name) for name in payload["names"]),
+        wecom_id=payload.get("group_id", ""),
+        name=payload.get("group_name", ""),
         order=payload.get("order", 0),
     )
-    return asdict(group)
+    return asdict(channel.tags.create(wish))
 
 
 def _find_added(
     channel: Channel, operation: Operation, _known: Container[str]
 ) -> dict[str, Any] | None:
     wanted = operation.payload
-    for group in channel.tag_groups():
+    for group in channel.tags.groups():
         if _is_meant(group, wanted):
             tags = tuple(tag for tag in group.tags if tag.name in set(wanted["names"]))
             if {tag.name for tag in tags} == set(wanted["names"]):
@@ -46,19 +46,19 @@ def _is_meant(group: TagGroupRecord, wanted: dict[str, Any]) -> bool:
 
 
 def _edit(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    channel.edit_tag(payload["id"], name=payload.get("name", ""), order=payload.get("order"))
+    channel.tags.edit(payload["id"], name=payload.get("name", ""), order=payload.get("order"))
     return {}
 
 
 def _delete(channel: Channel, payload: dict[str, Any]) -> dict[str, Any]:
-    channel.delete_tags(tag_ids=payload.get("tag_ids", []), group_ids=payload.get("group_ids", []))
+    channel.tags.delete(tag_ids=payload.get("tag_ids", []), group_ids=payload.get("group_ids", []))
     return {}
 
 
 def _find_deleted(
     channel: Channel, operation: Operation, _known: Container[str]
 ) -> dict[str, Any] | None:
-    groups = channel.tag_groups()
+    groups = channel.tags.groups()
     listed = {group.wecom_id for group in groups}
     listed |= {tag.wecom_id for group in groups for tag in group.tags}
     wanted = operation.payload

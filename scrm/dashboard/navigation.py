@@ -34,6 +34,10 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         (
             Item(_("Customers"), "group", "customers.customer"),
             Item(_("Segments"), "filter_alt", "customers.segment"),
+            Item(_("Orders"), "receipt_long", "customers.order"),
+            Item(_("Events"), "bolt", "customers.brandevent"),
+            Item(_("Event types"), "schema", "customers.eventtype"),
+            Item(_("Phones and numbers"), "badge", "customers.identity"),
             Item(_("Tags"), "sell", "customers.tag"),
             Item(_("Tag groups"), "style", "customers.taggroup"),
             Item(_("Stages"), "timeline", "customers.stage"),

@@ -9,6 +9,10 @@ from scrm.sandbox.records import Member, Person
 from scrm.sandbox.tokens import TokenDesk
 from scrm.sandbox.world import World
 
+# What a 64-bit integer holds; nobody means more, and dates and strings cannot cope with it.
+LARGEST = 2**63 - 1
+DIGITS = 19
+
 
 @dataclass
 class Call:
@@ -107,6 +111,8 @@ class Call:
         member = self.world.find_member(userid)
         if member is None:
             raise Refused(60111, userid)
+        if not self.world.sees(member):
+            raise Refused(60011, userid)
         return member
 
     def former_member(self, name: str) -> Member:
@@ -128,10 +134,10 @@ class Call:
 def to_integer(value: object, name: str) -> int:
     if isinstance(value, bool):
         raise Refused(40058, f"{name} must be a number")
-    if isinstance(value, int):
+    if isinstance(value, str) and value.isdecimal() and len(value) <= DIGITS:
+        value = int(value)
+    if isinstance(value, int) and abs(value) <= LARGEST:
         return value
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
     raise Refused(40058, f"{name} must be a number")
 
 

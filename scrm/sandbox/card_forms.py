@@ -18,6 +18,8 @@ LISTS: dict[str, tuple[int, tuple[str, ...]]] = {
     "vertical_content_list": (4, ("title",)),
     "jump_list": (3, ("title",)),
 }
+# Where a press on the card leads (1 an address, 2 a mini-program) → what is needed for it.
+ACTIONS = {1: "url", 2: "appid"}
 
 Fields = dict[str, Any]
 
@@ -85,7 +87,7 @@ def _check_vote(card: Fields) -> None:
     _need_task(card)
     box = _object(card, "checkbox")
     _need(box, "checkbox", "question_key")
-    if box.get("mode", 0) not in {0, 1}:
+    if box.get("mode", 0) not in range(2):
         raise Refused(40058, "checkbox.mode")
     _check_options(box, OPTIONS_OF_A_VOTE)
     _need(_object(card, "submit_button"), "submit_button", "text", "key")
@@ -102,10 +104,10 @@ def _check_selects(card: Fields) -> None:
 
 def _check_action(card: Fields) -> None:
     action = _object(card, "card_action")
-    wanted = {1: ("url",), 2: ("appid",)}.get(action.get("type", 0))
-    if wanted is None:
+    kind = action.get("type")
+    if not isinstance(kind, int) or kind not in ACTIONS:
         raise Refused(40058, "card_action.type")
-    _need(action, "card_action", *wanted)
+    _need(action, "card_action", ACTIONS[kind])
 
 
 def _check_options(question: Fields, most: int) -> None:

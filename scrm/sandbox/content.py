@@ -64,7 +64,7 @@ def check_media(call: Call, attachments: list[dict[str, Any]]) -> None:
 def check_attachment(attachment: object) -> None:
     """Refuse what is no attachment of a documented kind within its limits."""
     kind = attachment.get("msgtype") if isinstance(attachment, dict) else None
-    if not isinstance(attachment, dict) or kind not in FIELDS:
+    if not isinstance(attachment, dict) or not isinstance(kind, str) or kind not in FIELDS:
         raise Refused(41065, str(kind))
     body = attachment.get(kind)
     if not isinstance(body, dict):

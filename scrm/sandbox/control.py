@@ -142,7 +142,9 @@ class Control:
 
     def show_members(self, arguments: dict[str, Any]) -> Any:
         members = self._world.present_members()
-        rows = [describe_member(m) | {"customer_contact": m.can_follow} for m in members]
+        rows = [
+            describe_member(self._world, m) | {"customer_contact": m.can_follow} for m in members
+        ]
         return {"members": rows}
 
     def show_customers(self, arguments: dict[str, Any]) -> Any:

@@ -24,6 +24,16 @@ class Door:
         if 0 < remaining <= seconds:
             raise Refused(45009, f"{ip} is blocked after wrong secrets")
 
+    def check_open(self) -> None:
+        """Refuse everybody while the app is disabled, or the corp banned."""
+        if self._world.options.closed_errcode:
+            raise Refused(self._world.options.closed_errcode)
+
+    def check_granted(self, path: str) -> None:
+        """Refuse an endpoint that the app was not granted in the console."""
+        if path.startswith(tuple(self._world.options.withheld_paths)):
+            raise Refused(48002, path)
+
     def check_trusted(self, path: str, audience: str, ip: str) -> None:
         """Refuse an address that is not on the app's list (or the archive's); no list trusts all."""
         options = self._world.options

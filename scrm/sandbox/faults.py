@@ -10,7 +10,18 @@ from scrm.sandbox.ledger import Ledger
 from scrm.sandbox.tokens import TokenDesk
 
 ANY = "*"
+LONGEST_DELAY = 3600
+MOST_TIMES = 1_000_000
 Value = float | str
+
+
+def _is_whole(value: object) -> bool:
+    """Whether it is a whole number; orders from outside may hold anything."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or _is_whole(value)
 
 
 class FaultUnknown(ValueError):
@@ -56,6 +67,8 @@ class Faults:
 
     def fail(self, path: str, errcode: int, times: int = 1) -> None:
         """Answer an errcode instead of acting."""
+        if not _is_whole(errcode) or not errcode:
+            raise FaultUnknown(f"{errcode!r} is no errcode")
         self._order("fail", path, errcode, times)
 
     def http_500(self, path: str, times: int = 1) -> None:
@@ -64,12 +77,14 @@ class Faults:
 
     def http_error(self, path: str, status: int = 502, times: int = 1) -> None:
         """Answer another HTTP status of the 500s like `http_500`."""
-        if not 500 <= status <= 599:
+        if not _is_whole(status) or not 500 <= status <= 599:
             raise FaultUnknown(f"{status} is no status of the 500s")
         self._order("http_500", path, status, times)
 
     def delay(self, path: str, seconds: float, times: int = 1) -> None:
         """Wait (in real time) before acting."""
+        if not _is_number(seconds) or not 0 <= seconds <= LONGEST_DELAY:
+            raise FaultUnknown(f"{seconds!r} is no number of seconds up to {LONGEST_DELAY}")
         self._order("delay", path, seconds, times)
 
     def garble(self, path: str, form: str = "html", times: int = 1) -> None:
@@ -120,5 +135,7 @@ class Faults:
         return value
 
     def _order(self, kind: str, path: str, value: Value, times: int) -> None:
+        if not _is_whole(times) or not 1 <= times <= MOST_TIMES:
+            raise FaultUnknown(f"{times!r} is no number of times up to {MOST_TIMES}")
         with self._lock:
             self._orders[kind, path].extend([value] * times)

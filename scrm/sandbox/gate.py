@@ -59,7 +59,8 @@ class Gate:
     def answer(self, request: Request) -> dict[str, Any] | Download:
         """Act on a request and return the answer, JSON or a file; faults ordered for the path strike."""
         endpoint = ENDPOINTS[request.path]
-        parameters, is_wrong_json = _read_parameters(endpoint, request)
+        longest = self._world.options.body_bytes
+        parameters, is_wrong_json = _read_parameters(endpoint, request, longest)
         with self._traffic.enter(endpoint.path, parameters) as clash:
             self._strike_before(request.path)
             time.sleep(self._world.options.work_seconds)
@@ -120,11 +121,13 @@ class Gate:
         self, endpoint: Endpoint, request: Request, parameters: dict[str, Any], clash: int
     ) -> None:
         self._door.check_blocked(request.ip)
+        self._door.check_open()
         if endpoint.needs_token:
             self._check_token(endpoint.path, request.query.get("access_token", ""))
         self._door.check_trusted(endpoint.path, endpoint.audience, request.ip)
         if endpoint.needs_token:
             self._tokens.check_audience(request.query["access_token"], endpoint.audience)
+        self._door.check_granted(endpoint.path)
         self._door.check_debugging(request.query)
         judge = UNCOUNTED.get(endpoint.path)
         is_uncounted = judge is not None and judge(self._world, parameters)
@@ -132,6 +135,8 @@ class Gate:
             raise Refused(45009)
         if clash:
             raise Refused(clash)
+        if not endpoint.takes_file and len(request.body) > self._world.options.body_bytes:
+            raise Refused(40206)
         errcode = self._faults.take("fail", endpoint.path)
         if errcode is not None:
             raise Refused(int(errcode))
@@ -142,18 +147,29 @@ class Gate:
             raise Refused(40014)
 
 
-def _read_parameters(endpoint: Endpoint, request: Request) -> tuple[dict[str, Any], bool]:
+def _read_parameters(
+    endpoint: Endpoint, request: Request, longest: int
+) -> tuple[dict[str, Any], bool]:
     """Return the parameters and whether the body was no JSON object.
 
     A POST endpoint called with GET simply finds no parameters, as on the platform; one that takes
-    a file has its parameters in the query.
+    a file has its parameters in the query. A body that is too long is not read.
     """
     if endpoint.method == "GET" or endpoint.takes_file:
         return dict(request.query), False
-    if not request.body:
+    if not request.body or len(request.body) > longest:
         return {}, False
     try:
-        body = json.loads(request.body)
-    except ValueError:
+        body = _parse(request.body)
+    except (ValueError, RecursionError):
+        # Too deeply nested is as unreadable as malformed.
         return {}, True
     return (body, False) if isinstance(body, dict) else ({}, True)
+
+
+def _parse(text: bytes) -> Any:
+    """Read JSON; half a character, which JSON can spell and no answer could repeat, becomes "?"."""
+    body = json.loads(text)
+    if b"\\ud" not in text.lower():
+        return body
+    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))

@@ -69,19 +69,19 @@ class MediaStore:
         return medium
 
 
-def find_medium(call: "Call", media_id: str) -> Medium:
-    """Return what is kept under the id; 40007 when it never was, or expired."""
+def find_medium(call: "Call", media_id: object) -> Medium:
+    """Return what is kept under the id; 40007 when it never was, or expired, or is no id."""
     world = call.world
-    medium = world.media.media.get(media_id)
+    medium = world.media.media.get(media_id) if isinstance(media_id, str) else None
     if medium is None:
-        raise Refused(40007, media_id)
+        raise Refused(40007, str(media_id)[:64])
     seconds = world.options.media_days * DAY
     if not medium.is_kept and world.clock.now() - medium.created_at > seconds:
         raise Refused(world.options.expired_media_errcode, f"{media_id} expired")
     return medium
 
 
-def check_medium(call: "Call", media_id: str, kind: str, *, scene: Scene | None = None) -> None:
+def check_medium(call: "Call", media_id: object, kind: str, *, scene: Scene | None = None) -> None:
     """Refuse the id of a medium that cannot be used: unknown, expired, or of another kind or scene.
 
     `scene` None takes media of every scene.
@@ -97,9 +97,11 @@ def check_medium(call: "Call", media_id: str, kind: str, *, scene: Scene | None 
 
 def check_media_of(call: "Call", kind: str, body: dict[str, Any]) -> None:
     """Check every medium that a message of a kind names, in its own body or its articles'."""
-    if "media_id" in body:
+    if "media_id" in body and kind in {"image", "voice", "video", "file"}:
         check_medium(call, body["media_id"], kind)
-    for row in [body, *body.get("articles", [])]:
+    # What stands beside the fields of another kind is not looked at.
+    articles = body.get("articles") if kind in {"news", "mpnews"} else None
+    for row in [body, *(articles or [])]:
         if row.get("thumb_media_id"):
             check_medium(call, row["thumb_media_id"], "image")
 

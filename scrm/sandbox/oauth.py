@@ -8,6 +8,17 @@ from scrm.sandbox.dice import draw_text, make_dice
 if TYPE_CHECKING:
     from scrm.sandbox.world import World
 
+# What apps made since 2022-06-20 learn of a member from himself only.
+PRIVATE_FIELDS = (
+    "address",
+    "avatar",
+    "biz_mail",
+    "email",
+    "gender",
+    "mobile",
+    "qr_code",
+    "thumb_avatar",
+)
 DEFAULT_AVATAR = "https://example.com/avatar/default.png"
 
 

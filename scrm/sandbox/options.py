@@ -57,6 +57,14 @@ class Options:
     trusted_ips: list[str] = field(default_factory=list)
     archive_trusted_ips: list[str] = field(default_factory=list)
     trusted_ip_seconds: float = 60
+    # What every call is answered while the app is disabled (50003) or the corp banned (301007).
+    closed_errcode: int = 0
+    # Endpoints (by how their paths begin) that the app was not granted, and whom it sees (userids);
+    # nothing named means every endpoint and everybody.
+    withheld_paths: list[str] = field(default_factory=list)
+    visible_members: list[str] = field(default_factory=list)
+    # How large a request without a file may be is not published.
+    body_bytes: int = 10 * 1024 * 1024
     # How many reads of one list may run at the same time is not published; 0 is any number.
     list_concurrency: int = 0
     refuse_parallel_writes: bool = True
@@ -91,6 +99,12 @@ class Options:
     intercept_rule_limit: int = 100
     quota_mode: QuotaMode = QuotaMode.MONTH
     corp_tag_limit: int = 10_000
+    # How many tags a member may give one customer, and how many members one list holds, is not
+    # published; 0 is any number.
+    tags_per_relation: int = 0
+    members_per_list: int = 0
+    # Whether the app is older than 2022-06-20 and sees members' telephones, addresses and pictures.
+    shows_private_staff: bool = False
     # Staff events reach the contact-sync helper and delegated apps only; here one receiver is both.
     staff_events: bool = True
     callback_timeout: float = 5

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from scrm.sandbox.callbacks import Callbacks
+from scrm.sandbox.endpoints import ENDPOINTS
 from scrm.sandbox.faults import Faults
 from scrm.sandbox.garbling import FORMS
 from scrm.sandbox.ledger import Entry, Ledger
@@ -138,7 +139,7 @@ def render_page(server: "SandboxServer") -> str:
 def _render_counts(server: "SandboxServer") -> str:
     summary = server.summary()
     counts = {n: summary[n] for n in ("staff", "customers", "follows", "tags", "groups")}
-    counts |= server.campaign()
+    counts |= {name.replace("_", " "): count for name, count in server.campaign().items()}
     counts |= {f"callbacks {n}": count for n, count in summary["callbacks"].items()}
     counts |= {
         "handed over": server.ledger.count("handover.done"),
@@ -163,9 +164,11 @@ def _render_fault_form() -> str:
         for fault, (name, value) in FAULT_VALUES.items()
     )
     forms = ", ".join(sorted(FORMS))
+    known = "".join(f'<option value="{path}">' for path in sorted(ENDPOINTS))
+    paths = f"<datalist id=paths>{known}</datalist>"
     return (
         f"<form><select name=fault>{options}</select>"
-        '<input name=path placeholder="endpoint, * is any">'
+        f'<input name=path list=paths placeholder="endpoint, * is any">{paths}'
         f'<input name=value placeholder="value" title="errcode, status, seconds, or: {forms}">'
         "<input name=times type=number min=1 value=1> times <button>order</button></form>"
     )
@@ -191,6 +194,8 @@ def _show_refusals(refused: Mapping[str, int]) -> str:
 
 
 def _render_ledger(entries: list[Entry]) -> str:
+    if not entries:
+        return _nothing()
     rows = (
         f"<tr><td class=num>{entry.number}</td><td>{_show_time(entry.at)}</td>"
         f"<td>{escape(entry.kind)}</td><td><code>{_show_data(entry)}</code></td></tr>"

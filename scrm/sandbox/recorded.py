@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scrm.sandbox.clock import VirtualClock
+from scrm.sandbox.oauth import PRIVATE_FIELDS
 from scrm.sandbox.options import Options
 from scrm.sandbox.records import (
     Chat,
@@ -24,6 +25,7 @@ from scrm.sandbox.world import World
 Record = dict[str, Any]
 
 PERSON_FIELDS = {"external_userid", "name", "type", "gender", "unionid", "avatar", "corp_name"}
+MEMBER_EXTRA = {"extattr", "external_profile", *PRIVATE_FIELDS}
 FOLLOW_FIELDS = {
     "remark",
     "description",
@@ -88,6 +90,7 @@ class _Loader:
             )
 
     def _load_members(self) -> None:
+        # The longer answer about one whom both name comes last, and stays.
         for row in [*self._read("user_list").get("userlist", []), self._read("user_get")]:
             if row:
                 self._world.add_member(_read_member(row))
@@ -249,4 +252,5 @@ def _read_member(row: Record) -> Member:
         alias=row.get("alias", ""),
         telephone=row.get("telephone", ""),
         external_position=row.get("external_position", ""),
+        extra={name: value for name, value in row.items() if name in MEMBER_EXTRA},
     )

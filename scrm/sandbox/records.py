@@ -54,6 +54,8 @@ class Member:
     alias: str = ""
     telephone: str = ""
     external_position: str = ""
+    # Further documented fields: what everybody sees on the card, and what only old apps may see.
+    extra: dict[str, Any] = field(default_factory=dict)
     # What decides whether customers can be handed to or from the member: None is no matter.
     capacity: int | None = None
     is_verified: bool = True

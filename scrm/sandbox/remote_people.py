@@ -81,10 +81,22 @@ class _RemoteSendingActs(_RemoteActor):
         return int(self._act("use_up_quota", recipient=recipient))
 
     def send_personally(
-        self, userid: str, text: str, external_userids: Sequence[str] | None = None
+        self,
+        userid: str,
+        text: str,
+        external_userids: Sequence[str] | None = None,
+        *,
+        attachments: Sequence[Mapping[str, Any]] = (),
     ) -> str:
-        chosen = None if external_userids is None else list(external_userids)
-        return str(self._act("send_personally", userid=userid, text=text, external_userids=chosen))
+        return str(
+            self._act(
+                "send_personally",
+                userid=userid,
+                text=text,
+                external_userids=None if external_userids is None else list(external_userids),
+                attachments=[dict(attachment) for attachment in attachments],
+            )
+        )
 
 
 class _RemoteChatActs(_RemoteActor):

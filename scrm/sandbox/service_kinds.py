@@ -121,7 +121,7 @@ def check_menu(body: dict[str, Any], most: int) -> None:
         raise Refused(40058, f"msgmenu.list has {len(items)} items")
     for item in items:
         kind = item.get("type")
-        if kind not in {"click", "view", "miniprogram", "text"}:
+        if not isinstance(kind, str) or kind not in {"click", "view", "miniprogram", "text"}:
             raise Refused(40058, "msgmenu.list.type")
         if not isinstance(item.get(kind), dict):
             raise Refused(40063, f"msgmenu.list.{kind}")

@@ -80,7 +80,8 @@ class KeepAliveHandler(WSGIRequestHandler):
     def _body_length(self, environ: dict[str, Any]) -> int:
         if environ.get("wsgi.input_terminated"):
             return -1
-        return int(environ.get("CONTENT_LENGTH") or 0)
+        length = environ.get("CONTENT_LENGTH") or ""
+        return int(length) if length.isdecimal() else 0
 
     def _write(self, status: str, headers: list[tuple[str, str]], answer: bytes) -> None:
         code, _, reason = status.partition(" ")

@@ -154,6 +154,11 @@ class World:
     def present_members(self) -> list[Member]:
         return [member for member in self.members.values() if not member.has_left]
 
+    def sees(self, member: Member) -> bool:
+        """Whether the member is inside the app's visible range, which may be everybody."""
+        visible = self.options.visible_members
+        return not visible or member.userid in visible
+
     def children(self, department_id: int) -> list[Department]:
         return [d for d in self.departments.values() if d.parent_id == department_id]
 
@@ -189,7 +194,7 @@ class World:
     def customers_of(self, userid: str) -> list[Relation]:
         """Return the relations the API shows for a member, oldest first."""
         member = self.members.get(userid)
-        if member is None or not member.can_follow:
+        if member is None or not member.can_follow or not self.sees(member):
             return []
         return [r for r in self._by_member.get(userid, {}).values() if r.is_known_to_member]
 
@@ -219,7 +224,8 @@ class World:
         return sorted(known, key=lambda relation: relation.number)
 
     def is_shown(self, relation: Relation) -> bool:
-        return relation.is_known_to_member and self.members[relation.userid].can_follow
+        member = self.members[relation.userid]
+        return relation.is_known_to_member and member.can_follow and self.sees(member)
 
     # Groups
 

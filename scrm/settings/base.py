@@ -221,7 +221,8 @@ CHANNEL_TIMEOUTS = (5.0, float(env_int("SCRM_CHANNEL_TIMEOUT", 15)))
 # Longer than a call can take: a lease that ran out means that its worker is gone.
 OUTBOX_LEASE = timedelta(seconds=env_int("SCRM_OUTBOX_LEASE", 30))
 OUTBOX_MAX_ATTEMPTS = 8
-# What the platform takes from one corp, per endpoint [doc 90312]; exceptions: scrm/channels/limits.py.
+# What the platform takes from one corp, per endpoint [doc 90312]; an address
+# takes twice the minute and four times the hour; exceptions: scrm/channels/limits.py.
 CHANNEL_CALLS_PER_MINUTE = env_int("SCRM_CALLS_PER_MINUTE", 10_000)
 CHANNEL_CALLS_PER_HOUR = env_int("SCRM_CALLS_PER_HOUR", 150_000)
 # Calls of one endpoint under way at a time (45033); the platform does not publish its number.

@@ -1,22 +1,30 @@
 """The inbox, the outbox and long work: looked at, and put right with a button."""
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from scrm.audit.models import AuditEntry
 from scrm.channels.models import InboundEvent, Operation
 from scrm.jobs.models import Job
 from scrm.tenancy.models import Corp
-from tests.admin.conftest import speak
-from tests.admin.rows import make_event, make_operation
+from tests.admin.conftest import Enter, speak
+from tests.admin.rows import MARK, make_event, make_operation
 from tests.admin.test_scope import page
-from tests.factories import NOW
+from tests.factories import NOW, make_corp
 
 CONFIRMED = {"_form_submitted": "True"}
 
 
+REPLAYS = ["replay", "replay_alike"]
+
+
+def address_of(row: Operation | InboundEvent, button: str) -> str:
+    return f"{page(type(row), 'changelist')}{row.pk}/{button}/"
+
+
 def press(client: Client, row: Operation | InboundEvent, button: str) -> None:
-    address = f"{page(type(row), 'changelist')}{row.pk}/{button}/"
+    address = address_of(row, button)
     assert client.get(address).status_code == 200
     assert client.post(address, CONFIRMED).status_code == 302
     row.refresh_from_db()
@@ -28,7 +36,62 @@ def test_a_failed_event_is_handled_again(lin: Client, corp: Corp) -> None:
     press(lin, event, "replay")
 
     assert event.status == InboundEvent.Status.RECEIVED
-    assert AuditEntry.objects.get().action == "channels.event_replayed"
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.corp) == ("channels.event_replayed", corp)
+    assert (entry.actor_name, entry.subject_id) == ("lin", str(event.pk))
+
+
+def test_the_dead_letters_of_a_kind_are_handled_again_together(lin: Client, corp: Corp) -> None:
+    dead = [make_event(corp, number, event="click") for number in (1, 2)]
+    other_kind = make_event(corp, 3, event="view")
+    handled = make_event(corp, 4, event="click", status="handled")
+    elsewhere = make_event(make_corp(), 5, event="click")
+
+    press(lin, dead[0], "replay_alike")
+
+    statuses = dict(InboundEvent.objects.values_list("pk", "status"))
+    assert [statuses[event.pk] for event in dead] == ["received", "received"]
+    left = [statuses[event.pk] for event in (other_kind, handled, elsewhere)]
+    assert left == ["failed", "handled", "failed"]
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.corp) == ("channels.events_replayed", corp)
+    assert (entry.actor_name, entry.data["count"]) == ("lin", 2)
+
+
+@pytest.mark.parametrize("button", REPLAYS)
+def test_without_the_permission_no_event_is_handled_again(
+    enter: Enter, corp: Corp, button: str
+) -> None:
+    event = make_event(corp)
+    reader = enter("rita", corp=corp)
+    rita = User.objects.get(username="rita")
+    rita.user_permissions.set(Permission.objects.filter(codename="view_inboundevent"))
+
+    assert reader.get(page(InboundEvent, "change", event.pk)).status_code == 200
+    assert reader.post(address_of(event, button), CONFIRMED).status_code == 403
+    chosen = {"action": "replay_all", "_selected_action": [event.pk]}
+    reader.post(page(InboundEvent, "changelist"), chosen)
+
+    event.refresh_from_db()
+    assert event.status == "failed"
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("button", REPLAYS)
+def test_another_corps_event_cannot_be_handled_again(
+    mallory: Client, corp: Corp, button: str
+) -> None:
+    event = make_event(corp)
+
+    # The dialog asks without looking; it names nothing of the row.
+    assert MARK not in mallory.get(address_of(event, button)).content.decode()
+    assert mallory.post(address_of(event, button), CONFIRMED).status_code == 404
+    chosen = {"action": "replay_all", "_selected_action": [event.pk]}
+    mallory.post(page(InboundEvent, "changelist"), chosen)
+
+    event.refresh_from_db()
+    assert event.status == "failed"
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_parked_operation_is_asked_again(lin: Client, corp: Corp) -> None:

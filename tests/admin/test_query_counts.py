@@ -9,7 +9,18 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Campaign, Enrolment, Material, Recipient, Sop, StepRun
-from customers.models import ChannelRule, Customer, Segment, StageRule, Tag, TagGroup
+from customers.models import (
+    BrandEvent,
+    ChannelRule,
+    Customer,
+    EventType,
+    Identity,
+    Order,
+    Segment,
+    StageRule,
+    Tag,
+    TagGroup,
+)
 from groups.models import GroupChat, GroupTag, JoinCode
 from risk.models import Lexicon, RiskRule
 from scrm.audit.models import AuditEntry
@@ -21,15 +32,19 @@ from tests.admin.test_scope import page
 from tests.factories import (
     NOW,
     make_api_key,
+    make_brand_event,
     make_campaign,
     make_customer,
     make_department,
     make_enrolment,
+    make_event_type,
     make_group_chat,
     make_group_tag,
+    make_identity,
     make_join_code,
     make_lexicon,
     make_material,
+    make_order,
     make_risk_rule,
     make_segment,
     make_sop,
@@ -97,6 +112,10 @@ LISTS: dict[type[Model], Make] = {
     Tag: lambda corp, _n: make_customer(corp, tags=[make_tag(corp)]),
     TagGroup: lambda corp, number: make_tag(corp).group,
     Segment: lambda corp, _n: make_campaign(corp, segment=make_segment(corp)),
+    Order: lambda corp, _n: make_order(corp, customer=make_customer(corp)),
+    BrandEvent: lambda corp, _n: make_brand_event(corp, customer=make_customer(corp)),
+    EventType: lambda corp, _n: make_event_type(corp),
+    Identity: lambda corp, _n: make_identity(make_customer(corp)),
     GroupChat: lambda corp, _n: make_group_chat(corp, owner=make_staff(corp)).tags.add(
         make_group_tag(corp)
     ),

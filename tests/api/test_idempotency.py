@@ -180,6 +180,7 @@ def test_what_does_not_exist_is_told_before_a_wrong_key(brand: APIClient) -> Non
     assert send(brand, {"x": 1}, key="a", url=url).status_code == 404
 
 
+@pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_two_calls_at_once_do_the_work_once(monkeypatch: pytest.MonkeyPatch) -> None:
     corp = make_corp()
@@ -215,6 +216,7 @@ def test_two_calls_at_once_do_the_work_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert TagGroup.objects.count() == 1
 
 
+@pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_a_call_that_was_taken_over_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     client = client_of(make_corp())

@@ -54,6 +54,7 @@ def test_counts_each_key_alone(corp: Corp, settings: Any) -> None:
     assert client_of(corp).get(URL).status_code == 200
 
 
+@pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_counts_exactly_however_many_call_at_once() -> None:
     make_api_key(make_corp())

@@ -14,6 +14,7 @@ from scrm.channels.models import Operation
 from tests.factories import make_campaign, make_corp, make_customer, make_segment, make_staff
 
 
+@pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_a_cancellation_never_waits_for_an_operation_the_outbox_holds(now: datetime) -> None:
     corp = make_corp()

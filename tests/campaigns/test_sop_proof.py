@@ -125,6 +125,7 @@ def run_together(*works: Callable[[], None]) -> None:
         worker.join()
 
 
+@pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_share_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatching, "BATCH", 20)

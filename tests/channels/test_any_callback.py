@@ -1,12 +1,15 @@
 """Whatever is sent to the callback address is handled, ignored with a reason, or refused: never 5xx."""
 
-from collections.abc import Callable, Iterable
+from base64 import b64encode
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -93,7 +96,7 @@ CONTENTS = st.one_of(
         lambda many: b"<xml>" + b"<Event>click</Event>" * many + WELL_FORMED.encode()[5:]
     ),
 )
-fuzzed: Callable[..., Any] = settings(
+fuzzed = settings(
     max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -149,6 +152,98 @@ def test_refuses_any_message_that_only_carries_a_good_signature(
 
     assert post_body(client, corp.corp_id, body, **query).status_code in REFUSALS
     assert not InboundEvent.objects.exists()
+
+
+@st.composite
+def repeated(draw: st.DrawFn) -> str:
+    """A query whose parameters come several times, bare, empty or not encoded as they should be."""
+    names = st.sampled_from(["msg_signature", "timestamp", "nonce", "echostr", "", "x[]"])
+    values = st.one_of(TEXTS.map(quote), st.sampled_from(["%", "%zz", "%00", "%ff", "+", "&", "="]))
+    pairs = draw(st.lists(st.tuples(names, values), max_size=8))
+    return "&".join(draw(st.sampled_from([f"{name}={value}", name])) for name, value in pairs)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> dict[str, Any]:
+    """What the test client makes a request of: any method, query, kind and announced length."""
+    methods = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "X"]
+    lengths = [None, "", "-1", "x", "1e9", "9" * 30, "²"]
+    kinds = ["text/xml", "", "multipart/form-data", "application/json; q=é"]
+    length = draw(st.sampled_from(lengths))
+    return {
+        "method": draw(st.sampled_from(methods)),
+        "data": draw(CONTENTS),
+        "content_type": draw(st.sampled_from(kinds)),
+        "QUERY_STRING": draw(repeated()),
+        **({} if length is None else {"CONTENT_LENGTH": length}),
+    }
+
+
+@fuzzed
+@given(
+    asked=requests(),
+    name=st.sampled_from(["", "ww0", "x" * 300, "%00", "%ff", "..%2f", "企业"]),
+)
+def test_refuses_any_request_that_was_not_asked_for(
+    client: Client, corp: Corp, asked: dict[str, Any], name: str
+) -> None:
+    answer = client.generic(path=f"/wecom/callback/{name or corp.corp_id}/", **asked)
+
+    assert answer.status_code in REFUSALS | {405}, (answer.status_code, answer.content)
+    assert not InboundEvent.objects.exists()
+
+
+@fuzzed
+@given(
+    content=CONTENTS, again=st.sampled_from(["msg_signature", "timestamp", "nonce"]), other=TEXTS
+)
+def test_of_repeated_parameters_the_signed_ones_must_be_the_last(
+    client: Client, corp: Corp, seal: Seal, content: bytes, again: str, other: str
+) -> None:
+    InboundEvent.objects.all().delete()
+    encrypted = seal.encrypt(content)
+    query = {"timestamp": "1", "nonce": "2"}
+    query["msg_signature"] = seal.sign(encrypted, **query)
+    body = f"<xml><Encrypt>{encrypted}</Encrypt></xml>".encode()
+    address = reverse("channels:callback", args=[corp.corp_id])
+    first, last = [(again, other), *query.items()], [*query.items(), (again, other)]
+
+    refused = client.generic("POST", f"{address}?{urlencode(last)}", body, "text/xml")
+    assert refused.status_code == (200 if query[again] == other else 403)
+    taken = client.generic("POST", f"{address}?{urlencode(first)}", body, "text/xml")
+    assert taken.status_code == 200
+    assert InboundEvent.objects.count() == 1
+
+
+@fuzzed
+@given(
+    encrypted=st.one_of(
+        st.binary(min_size=32, max_size=200).map(lambda raw: b64encode(raw[: len(raw) // 16 * 16])),
+        st.binary(max_size=100).map(b64encode),
+    ),
+    copies=st.integers(1, 3),
+)
+def test_refuses_any_cipher_under_a_good_signature(
+    client: Client, corp: Corp, seal: Seal, encrypted: bytes, copies: int
+) -> None:
+    text = encrypted.decode()
+    query = {"timestamp": "1", "nonce": "2"}
+    query["msg_signature"] = seal.sign(text, **query)
+    body = f"<xml>{element('Encrypt', text) * copies}</xml>".encode()
+
+    assert post_body(client, corp.corp_id, body, **query).status_code == 400
+    assert not InboundEvent.objects.exists()
+
+
+@settings(fuzzed, max_examples=15)
+@given(
+    size=st.integers(900_000, 1_100_000),
+    fill=st.sampled_from([b" ", b"<a>", b"\x00", b"&", b"]]>"]),
+)
+def test_refuses_any_huge_body(client: Client, corp: Corp, size: int, fill: bytes) -> None:
+    body = b"<xml>" + (fill * (size // len(fill)))
+
+    assert post_body(client, corp.corp_id, body).status_code in {400, 413}
 
 
 @pytest.mark.parametrize("receive_id", ["", "ww0", "x" * 500])

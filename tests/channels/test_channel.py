@@ -16,7 +16,9 @@ def follows_of(sandbox: SandboxServer, userid: str) -> list[str]:
 @pytest.fixture
 def sender(channel: Channel, sandbox: SandboxServer) -> str:
     """The member with most customers."""
-    return max(channel.staff_with_customer_contact(), key=lambda u: len(follows_of(sandbox, u)))
+    return max(
+        channel.contacts.staff_with_customer_contact(), key=lambda u: len(follows_of(sandbox, u))
+    )
 
 
 @pytest.fixture
@@ -25,13 +27,13 @@ def message(sandbox: SandboxServer, sender: str) -> MassMessage:
 
 
 def find(channel: Channel, message: MassMessage, known: frozenset[str] = frozenset()) -> str | None:
-    found = channel.find_mass_message(message, since=NOW, until=NOW, known=known)
+    found = channel.messages.find(message, since=NOW, until=NOW, known=known)
     return found.msgid if found else None
 
 
 def test_reads_the_whole_directory(channel: Channel, sandbox: SandboxServer) -> None:
-    departments = channel.departments()
-    staff = channel.staff(department.department_id for department in departments)
+    departments = channel.directory.departments()
+    staff = channel.directory.staff(department.department_id for department in departments)
 
     assert {one.department_id for one in departments} == set(sandbox.world.departments)
     assert {one.userid for one in staff} == {m.userid for m in sandbox.world.present_members()}
@@ -41,30 +43,32 @@ def test_reads_the_whole_directory(channel: Channel, sandbox: SandboxServer) -> 
 def test_reads_a_directory_whose_details_are_withheld(
     channel: Channel, sandbox: SandboxServer
 ) -> None:
-    whole = channel.departments()
-    members = {one.userid for one in channel.staff([1, 2])}
+    whole = channel.directory.departments()
+    members = {one.userid for one in channel.directory.staff([1, 2])}
     sandbox.faults.fail("department/list", 48009)
     sandbox.faults.fail("user/list", 60011, times=2)
 
-    assert sorted(channel.departments(), key=str) == sorted(whole, key=str)
-    assert {one.userid for one in channel.staff([1, 2])} == members
+    assert sorted(channel.directory.departments(), key=str) == sorted(whole, key=str)
+    assert {one.userid for one in channel.directory.staff([1, 2])} == members
 
 
 def test_merges_the_departments_of_a_member(channel: Channel, sandbox: SandboxServer) -> None:
     sandbox.people.member_joins("Wanderer", "Wanderer", [2, 3])
 
-    (wanderer,) = (one for one in channel.staff([2, 3]) if one.userid.lower() == "wanderer")
+    (wanderer,) = (
+        one for one in channel.directory.staff([2, 3]) if one.userid.lower() == "wanderer"
+    )
 
     assert wanderer.department_ids == (2, 3)
 
 
 def test_walks_all_customers_of_some_staff(channel: Channel, sandbox: SandboxServer) -> None:
-    userids = channel.staff_with_customer_contact()
+    userids = channel.contacts.staff_with_customer_contact()
     expected = {(u, e) for u in userids for e in follows_of(sandbox, u)}
 
-    rows, cursor = list(channel.customer_page(userids, "").rows), ""
-    while cursor := channel.customer_page(userids, cursor).next_cursor:
-        rows += channel.customer_page(userids, cursor).rows
+    rows, cursor = list(channel.contacts.customer_page(userids, "").rows), ""
+    while cursor := channel.contacts.customer_page(userids, cursor).next_cursor:
+        rows += channel.contacts.customer_page(userids, cursor).rows
 
     assert {(follow.userid, customer.external_userid) for customer, follow in rows} == expected
     assert len(rows) == len(expected)
@@ -75,16 +79,16 @@ def test_has_no_customers_where_the_platform_says_no_relation(
 ) -> None:
     sandbox.faults.fail("externalcontact/batch/get_by_user", 84061)
 
-    assert channel.customer_page(["alice"], "").rows == ()
+    assert channel.contacts.customer_page(["alice"], "").rows == ()
 
 
 def test_reads_every_follower_of_a_customer(channel: Channel, sandbox: SandboxServer) -> None:
-    userids = channel.staff_with_customer_contact()
+    userids = channel.contacts.staff_with_customer_contact()
     external_userid = sandbox.people.add_customer(userids[0], {"name": "Popular"})
     for userid in userids[1:]:
         sandbox.people.add_customer(userid, external_userid)
 
-    customer, follows = channel.customer(external_userid)
+    customer, follows = channel.contacts.customer(external_userid)
 
     assert customer.name == "Popular"
     assert {follow.userid for follow in follows} == set(userids)
@@ -92,27 +96,27 @@ def test_reads_every_follower_of_a_customer(channel: Channel, sandbox: SandboxSe
 
 def test_says_that_a_customer_is_gone(channel: Channel) -> None:
     with pytest.raises(Stale):
-        channel.customer("wmNobody")
+        channel.contacts.customer("wmNobody")
 
 
 def test_reads_groups_with_their_members(channel: Channel, sandbox: SandboxServer) -> None:
-    page = channel.group_chat_page(channel.staff_with_customer_contact(), "")
+    page = channel.groups.chat_page(channel.contacts.staff_with_customer_contact(), "")
 
     assert {chat_id for chat_id, _ in page.rows} == set(sandbox.world.chats)
     for chat_id, _ in page.rows:
-        chat = channel.group_chat(chat_id)
+        chat = channel.groups.chat(chat_id)
         assert {one.member_id for one in chat.members} == set(sandbox.world.chats[chat_id].members)
 
 
 def test_tags_and_untags_a_customer(channel: Channel, sandbox: SandboxServer, sender: str) -> None:
     external_userid = follows_of(sandbox, sender)[0]
-    group = next(group for group in channel.tag_groups() if group.name == "孕育阶段")
+    group = next(group for group in channel.tags.groups() if group.name == "孕育阶段")
     old, new = group.tags[0].wecom_id, group.tags[1].wecom_id
-    channel.mark_tags(sender, external_userid, add=[old], remove=[])
+    channel.tags.mark(sender, external_userid, add=[old], remove=[])
 
-    channel.mark_tags(sender, external_userid, add=[new], remove=[old])
+    channel.tags.mark(sender, external_userid, add=[new], remove=[old])
 
-    _, follows = channel.customer(external_userid)
+    _, follows = channel.contacts.customer(external_userid)
     (tags,) = (set(follow.tag_ids) for follow in follows if follow.userid == sender)
     assert new in tags
     assert old not in tags
@@ -121,14 +125,14 @@ def test_tags_and_untags_a_customer(channel: Channel, sandbox: SandboxServer, se
 def test_follows_a_mass_message_to_its_end(
     channel: Channel, sandbox: SandboxServer, message: MassMessage
 ) -> None:
-    asked = channel.ask_mass_message(message)
-    (state,) = channel.sender_states(asked.msgid, "").rows
+    asked = channel.messages.ask(message)
+    (state,) = channel.messages.sender_states(asked.msgid, "").rows
     assert not state.is_confirmed
 
     outcome = sandbox.people.confirm_all(asked.msgid)
 
-    (state,) = channel.sender_states(asked.msgid, "").rows
-    rows = channel.deliveries(asked.msgid, message.sender, "").rows
+    (state,) = channel.messages.sender_states(asked.msgid, "").rows
+    rows = channel.messages.deliveries(asked.msgid, message.sender, "").rows
     assert state.is_confirmed
     assert state.confirmed_at
     assert {row.recipient_id for row in rows} == set(message.external_userids)
@@ -140,21 +144,21 @@ def test_names_customers_who_cannot_be_asked(
 ) -> None:
     with_stranger = MassMessage(message.sender, (*message.external_userids, "wmNobody"), "Hello")
 
-    assert channel.ask_mass_message(with_stranger).refused == ("wmNobody",)
+    assert channel.messages.ask(with_stranger).refused == ("wmNobody",)
     with pytest.raises(InputRefused, match="None of these customers"):
-        channel.ask_mass_message(MassMessage(message.sender, ("wmNobody",), "Hello"))
+        channel.messages.ask(MassMessage(message.sender, ("wmNobody",), "Hello"))
 
 
 def test_reminds_three_times_and_cancels_once(channel: Channel, message: MassMessage) -> None:
-    msgid = channel.ask_mass_message(message).msgid
+    msgid = channel.messages.ask(message).msgid
 
     for _ in range(3):
-        channel.remind(msgid)
+        channel.messages.remind(msgid)
     with pytest.raises(QuotaExhausted):
-        channel.remind(msgid)
-    channel.cancel(msgid)
+        channel.messages.remind(msgid)
+    channel.messages.cancel(msgid)
     with pytest.raises(AlreadyDone):
-        channel.cancel(msgid)
+        channel.messages.cancel(msgid)
 
 
 def test_finds_a_message_whose_answer_was_lost(channel: Channel, message: MassMessage) -> None:
@@ -164,9 +168,9 @@ def test_finds_a_message_whose_answer_was_lost(channel: Channel, message: MassMe
         "Read this\r\n",
         attachments=({"kind": "link", "title": "Book", "url": "https://a.example"},),
     )
-    asked = channel.ask_mass_message(with_stranger)
+    asked = channel.messages.ask(with_stranger)
 
-    found = channel.find_mass_message(with_stranger, since=NOW, until=NOW, known=frozenset())
+    found = channel.messages.find(with_stranger, since=NOW, until=NOW, known=frozenset())
 
     assert found == asked
     assert found.refused == ("wmNobody",)
@@ -176,9 +180,9 @@ def test_does_not_take_anothers_message_for_the_lost_one(
     channel: Channel, sandbox: SandboxServer, message: MassMessage
 ) -> None:
     more = sandbox.people.add_customer(message.sender, {"name": "Newcomer"})
-    known = channel.ask_mass_message(message).msgid
-    channel.ask_mass_message(MassMessage(message.sender, message.external_userids, "Good evening"))
-    channel.ask_mass_message(MassMessage(message.sender, (more,), message.content))
+    known = channel.messages.ask(message).msgid
+    channel.messages.ask(MassMessage(message.sender, message.external_userids, "Good evening"))
+    channel.messages.ask(MassMessage(message.sender, (more,), message.content))
     sandbox.people.send_personally(message.sender, message.content, message.external_userids)
 
     assert find(channel, message, known=frozenset([known])) is None
@@ -189,7 +193,7 @@ def test_finds_a_message_although_the_clocks_disagree_by_days(
     channel: Channel, sandbox: SandboxServer, message: MassMessage
 ) -> None:
     sandbox.clock.advance(timedelta(days=5).total_seconds())
-    msgid = channel.ask_mass_message(message).msgid
+    msgid = channel.messages.ask(message).msgid
 
     assert find(channel, message) == msgid
 
@@ -198,7 +202,7 @@ def test_waits_for_a_message_that_is_still_being_dispatched(
     channel: Channel, sandbox: SandboxServer, message: MassMessage
 ) -> None:
     sandbox.options.dispatch_seconds = 30
-    channel.ask_mass_message(message)
+    channel.messages.ask(message)
 
     with pytest.raises(NotReady):
         find(channel, message)
@@ -207,9 +211,9 @@ def test_waits_for_a_message_that_is_still_being_dispatched(
 
 
 def test_finds_a_message_behind_many_others(channel: Channel, message: MassMessage) -> None:
-    msgid = channel.ask_mass_message(message).msgid
+    msgid = channel.messages.ask(message).msgid
     for number in range(105):
-        channel.ask_mass_message(
+        channel.messages.ask(
             MassMessage(message.sender, message.external_userids, f"Other {number}")
         )
 

@@ -19,19 +19,20 @@ TAGS = "externalcontact/get_corp_tag_list"
 
 
 def test_fetches_one_token_for_many_calls(channel: Channel, sandbox: SandboxServer) -> None:
-    channel.tag_groups()
-    channel.staff_with_customer_contact()
-    channel.departments()
+    channel.tags.groups()
+    channel.contacts.staff_with_customer_contact()
+    channel.directory.departments()
 
     assert sandbox.calls()["gettoken"] == 1
 
 
+@pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_fetches_one_token_for_many_threads(sandbox: SandboxServer) -> None:
     corp = connect_to(sandbox)
 
     def ask() -> None:
-        open_channel(corp).tag_groups()
+        open_channel(corp).tags.groups()
         connection.close()
 
     for tokens in (1, 2):
@@ -44,6 +45,7 @@ def test_fetches_one_token_for_many_threads(sandbox: SandboxServer) -> None:
         AccessToken.objects.update(expires_at=NOW - timedelta(days=1))
 
 
+@pytest.mark.concurrency
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_fetches_one_token_for_many_cold_processes(sandbox: SandboxServer) -> None:
@@ -51,13 +53,13 @@ def test_fetches_one_token_for_many_cold_processes(sandbox: SandboxServer) -> No
     code = """
 from scrm.channels.opening import open_channel
 corp = Corp.objects.get()
-print(len(open_channel(corp).tag_groups()))
+print(len(open_channel(corp).tags.groups()))
 """
     processes = [start_python(code) for _ in range(8)]
 
     outputs = [finish(process) for process in processes]
 
-    assert {int(output) for output in outputs} == {len(open_channel(corp).tag_groups())}
+    assert {int(output) for output in outputs} == {len(open_channel(corp).tags.groups())}
     assert sandbox.calls()["gettoken"] == 1
 
 
@@ -82,11 +84,11 @@ def test_keeps_an_expiry_for_each_secret(corp: Corp) -> None:
 def test_replays_once_when_the_platform_ends_a_token_early(
     channel: Channel, sandbox: SandboxServer, fault: str
 ) -> None:
-    channel.tag_groups()
+    channel.tags.groups()
     getattr(sandbox.faults, fault)()
 
-    channel.tag_groups()
-    channel.tag_groups()
+    channel.tags.groups()
+    channel.tags.groups()
 
     assert sandbox.calls() == {"gettoken": 2, TAGS: 4}
 
@@ -99,11 +101,12 @@ def test_spends_two_tokens_on_a_platform_that_refuses_all(
 
     for _ in range(3):
         with pytest.raises(BackOff, match="fresh token"):
-            channel.tag_groups()
+            channel.tags.groups()
 
     assert sandbox.calls() == {"gettoken": 2, TAGS: 2}
 
 
+@pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_spends_two_tokens_for_many_threads_that_are_all_refused(sandbox: SandboxServer) -> None:
     corp = connect_to(sandbox)
@@ -112,7 +115,7 @@ def test_spends_two_tokens_for_many_threads_that_are_all_refused(sandbox: Sandbo
 
     def ask() -> None:
         try:
-            open_channel(corp).tag_groups()
+            open_channel(corp).tags.groups()
         except ChannelError as error:
             endings.append(type(error).__name__)
         connection.close()
@@ -128,6 +131,7 @@ def test_spends_two_tokens_for_many_threads_that_are_all_refused(sandbox: Sandbo
     assert sandbox.calls()["gettoken"] <= 2
 
 
+@pytest.mark.concurrency
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_spends_two_tokens_for_many_processes_that_are_all_refused(sandbox: SandboxServer) -> None:
@@ -138,7 +142,7 @@ from scrm.channels.errors import BackOff
 from scrm.channels.opening import open_channel
 for _ in range(3):
     try:
-        open_channel(Corp.objects.get()).tag_groups()
+        open_channel(Corp.objects.get()).tags.groups()
     except BackOff as error:
         print(error.errcode)
 """
@@ -156,11 +160,11 @@ def test_refuses_a_wrong_secret_and_does_not_repeat_it(brand: Corp, sandbox: San
 
     for _ in range(3):
         with pytest.raises(Misconfigured, match="copy the secret"):
-            open_channel(brand).tag_groups()
+            open_channel(brand).tags.groups()
     assert sandbox.calls() == {"gettoken": 1}
 
     brand.secret = right
-    assert open_channel(brand).tag_groups()
+    assert open_channel(brand).tags.groups()
 
 
 def test_names_a_wrong_corp_id(brand: Corp) -> None:
@@ -208,7 +212,7 @@ def test_tries_settings_out_before_they_are_kept(sandbox: SandboxServer) -> None
 def test_proves_a_secret_although_a_token_is_at_hand(
     channel: Channel, sandbox: SandboxServer
 ) -> None:
-    channel.tag_groups()
+    channel.tags.groups()
     channel.check_credentials()
 
     assert sandbox.calls()["gettoken"] == 2
@@ -221,7 +225,7 @@ def test_knows_that_a_call_without_answer_may_have_happened(
     getattr(sandbox.faults, fault)(TAGS)
 
     with pytest.raises(AnswerLost) as raised:
-        channel.tag_groups()
+        channel.tags.groups()
 
     assert raised.value.may_have_happened
 
@@ -234,7 +238,7 @@ def test_does_not_wait_for_ever(
     sandbox.faults.delay(TAGS, 1)
 
     with pytest.raises(AnswerLost):
-        channel.tag_groups()
+        channel.tags.groups()
 
 
 def test_has_not_asked_when_only_the_token_was_not_answered(
@@ -244,7 +248,7 @@ def test_has_not_asked_when_only_the_token_was_not_answered(
     sandbox.faults.delay("gettoken", 1)
 
     with pytest.raises(Unreachable) as raised:
-        channel.tag_groups()
+        channel.tags.groups()
 
     assert not raised.value.may_have_happened
 
@@ -255,7 +259,7 @@ def test_does_not_send_what_would_land_after_its_lease(
     settings.OUTBOX_LEASE = settings.OUTBOX_LEASE * 0
 
     with pytest.raises(ChannelError) as raised:
-        channel.tag_groups()
+        channel.tags.groups()
 
     assert not raised.value.may_have_happened
     assert sandbox.calls() == {"gettoken": 1}
@@ -268,18 +272,18 @@ def test_goes_to_its_own_machine_past_the_proxy(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
 
-    assert channel.tag_groups()
+    assert channel.tags.groups()
 
 
 def test_follows_the_settings_of_the_corp(sandbox: SandboxServer, db: None) -> None:
     corp = connect_to(sandbox)
     corp.base_url = "http://127.0.0.1:9/cgi-bin/"
     with pytest.raises(Unreachable):
-        open_channel(corp).tag_groups()
+        open_channel(corp).tags.groups()
 
     corp.base_url = sandbox.base_url
 
-    assert open_channel(corp).tag_groups()
+    assert open_channel(corp).tags.groups()
 
 
 def test_asks_customer_questions_with_the_secret_for_them(
@@ -287,14 +291,14 @@ def test_asks_customer_questions_with_the_secret_for_them(
 ) -> None:
     brand.contact_secret = brand.secret[::-1]
 
-    assert open_channel(brand).departments()
+    assert open_channel(brand).directory.departments()
     with pytest.raises(Misconfigured):
-        open_channel(brand).tag_groups()
+        open_channel(brand).tags.groups()
 
 
 def test_keeps_corps_with_one_secret_apart(brand: Corp, sandbox: SandboxServer) -> None:
     stranger = make_corp(secret=brand.secret, base_url=brand.base_url)
 
-    open_channel(brand).tag_groups()
+    open_channel(brand).tags.groups()
     with pytest.raises(Misconfigured):
-        open_channel(stranger).tag_groups()
+        open_channel(stranger).tags.groups()

@@ -328,6 +328,7 @@ def test_replays_no_kind_whose_events_are_done(corp: Corp, listener: Listener) -
     assert status_of(event) == "handled"
 
 
+@pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_lets_two_workers_handle_each_event_once_and_in_order(listener: Listener) -> None:
     corp = make_corp()

@@ -24,7 +24,7 @@ from scrm.channels.kinds import (
     registered_kinds,
     unsaid_of,
 )
-from scrm.channels.limits import BudgetUsed, RecordBusy
+from scrm.channels.limits import BudgetUsed, ReceiverBusy, RecordBusy
 from scrm.channels.wecom.errcodes import MEANINGS
 from scrm.sandbox.endpoints import ENDPOINTS
 
@@ -59,7 +59,8 @@ def test_a_kind_knows_what_to_do_about_every_error(kind: OperationKind) -> None:
     assert reactions[AlreadyDone] is Reaction.SUCCEED
     assert reactions[Misconfigured] is Reaction.PARK
     assert {reactions[BackOff], reactions[Unreachable]} == {Reaction.PAUSE}
-    assert {reactions[BudgetUsed], reactions[RecordBusy]} == {Reaction.WAIT}
+    held_back = {reactions[each] for each in (BudgetUsed, RecordBusy, ReceiverBusy)}
+    assert held_back == {Reaction.WAIT}
     assert reactions[RetryLater] is Reaction.RETRY
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -211,6 +212,23 @@ def test_pauses_the_kind_at_the_limit_of_calls(ask: Ask, sandbox: SandboxServer)
     assert EndpointPause.objects.get().until >= NOW + timedelta(seconds=60)
     assert run_due_operations(now=NOW + timedelta(seconds=59)) == {}
     assert run_due_operations(now=NOW + timedelta(seconds=62)) == {"succeeded": 3}
+
+
+def test_pauses_all_kinds_of_an_endpoint(
+    ask: Ask, brand: Corp, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin = replace(kinds.kind_of(ask()), name="ask_otherwise")
+    monkeypatch.setitem(kinds._kinds, twin.name, twin)
+    enqueue_operation(twin.name, corp=brand, key="twin", payload={}, now=NOW)
+    payload = {"msgid": "unknown"}
+    enqueue_operation(CANCEL_MASS_MESSAGE, corp=brand, key="c", payload=payload, now=NOW)
+    sandbox.faults.fail(ASK_PATH, 45009)
+
+    assert run_due_operations(now=NOW) == {"postponed": 2, "failed": 1}
+
+    assert sandbox.calls()[ASK_PATH] == 1
+    paused = EndpointPause.objects.filter(until__gt=NOW).values_list("kind", "errcode")
+    assert set(paused) == {(ASK_MASS_MESSAGE, 45009), (twin.name, 45009)}
 
 
 def test_doubles_pauses_that_follow_each_other(ask: Ask, sandbox: SandboxServer) -> None:

@@ -1,10 +1,13 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scrm.channels.errors import AnswerLost
 from scrm.channels.wecom import parsing
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -30,9 +33,47 @@ JSON = st.recursive(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(row=st.dictionaries(st.sampled_from(NAMES), JSON))
-def test_makes_a_record_of_whatever_is_sent(row: dict[str, Any]) -> None:
+def test_makes_a_record_of_whatever_is_sent_or_names_what_it_lacks(row: dict[str, Any]) -> None:
     for read in READERS:
-        read(row)
+        with suppress(AnswerLost):
+            read(row)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_nothing_is_known_by_no_id(read: Callable[[dict[str, Any]], object]) -> None:
+    with pytest.raises(AnswerLost, match="“"):
+        read({"name": "Nobody", "status": 1})
+
+
+@pytest.mark.parametrize("value", ["many", 5, True, [1], ["a"], [None]])
+def test_what_is_no_list_of_objects_is_not_an_empty_one(value: object) -> None:
+    with pytest.raises(AnswerLost, match="rows"):
+        parsing.rows({"rows": value}, "rows")
+
+
+@pytest.mark.parametrize("value", [None, "", [], ...])
+def test_a_list_may_be_missing(value: object) -> None:
+    answer = {} if value is ... else {"rows": value}
+
+    assert parsing.rows(answer, "rows") == []
+    assert parsing.names(answer, "rows") == ()
+    assert parsing.numbers(answer, "rows") == ()
+
+
+@pytest.mark.parametrize("cursor", [{}, [], 1.5, ["x"]])
+def test_a_cursor_that_cannot_be_read_is_not_the_end(cursor: object) -> None:
+    with pytest.raises(AnswerLost, match="next_cursor"):
+        parsing.cursor_of({"next_cursor": cursor})
+
+
+def test_a_day_is_the_one_that_begins_in_china() -> None:
+    assert parsing.required_day({"stat_time": 1536508800}, "stat_time") == date(2018, 9, 10)
+
+
+@pytest.mark.parametrize("value", [None, "x", "nan", float("inf"), {}, 10**400])
+def test_what_is_no_fraction_is_none(value: object) -> None:
+    assert parsing.find_fraction(value) is None
+    assert parsing.find_fraction("60.25") == 60.25
 
 
 def test_takes_one_item_for_a_list_of_one() -> None:

@@ -1,7 +1,7 @@
 """A sandbox out of the documented answers, and requests that find there what they name."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -79,10 +79,34 @@ class Stage:
         assert not isinstance(answer, Download)
         return answer
 
+    def upload(
+        self, path: str, query: Mapping[str, Any], content: bytes, filename: str = "a.png"
+    ) -> dict[str, Any]:
+        """Send a file as multipart through the platform's door."""
+        head = f'--b\r\nContent-Disposition: form-data; name="media"; filename="{filename}"\r\n\r\n'
+        body = head.encode() + content + b"\r\n--b--\r\n"
+        told = {"access_token": self._token(path)} | {n: str(value) for n, value in query.items()}
+        kind = "multipart/form-data; boundary=b"
+        answer = self.server.gate.answer(Request("POST", path, told, body, "127.0.0.1", kind))
+        assert not isinstance(answer, Download)
+        return answer
+
     def ok(self, path: str, method: str = "POST", /, **parameters: Any) -> dict[str, Any]:
         answer = self.ask(method, path, parameters)
         assert answer["errcode"] == 0, (path, answer)
         return answer
+
+    def stop_next(self, wait: Callable[[float], None]) -> None:
+        """Let the next request wait inside of the gate, as long as `wait` does."""
+        faults, take = self.server.faults, self.server.faults.take
+        waiting = [wait]
+
+        def stop(kind: str, path: str) -> float | str | None:
+            if kind == "delay" and waiting:
+                waiting.pop()(0)
+            return take(kind, path)
+
+        faults.take = stop  # type: ignore[method-assign]
 
     def close(self) -> None:
         self.server.stop()

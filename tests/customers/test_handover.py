@@ -37,7 +37,7 @@ from customers.models import (
 )
 from groups.actions.sync import start_sync
 from groups.models import GroupChat
-from scrm.audit.actions.recording import SYSTEM
+from scrm.audit.actions.recording import SYSTEM, Actor
 from scrm.audit.models import AuditEntry
 from scrm.channels.actions.outbox import retry_operation, run_due_operations
 from scrm.channels.actions.outcomes import record_success
@@ -179,6 +179,24 @@ def test_a_second_click_changes_nothing(
     run_rounds(now)
 
     assert set(asked_pairs(sandbox).values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("actor", "priority"),
+    [
+        (Actor(AuditEntry.ActorKind.USER, "1", "olga"), Operation.Priority.CLICK),
+        (SYSTEM, Operation.Priority.BULK),
+    ],
+)
+def test_a_few_calls_of_a_person_go_before_bulk(
+    leaver: Staff, takers: list[Staff], now: datetime, actor: Actor, priority: int
+) -> None:
+    execute_plan(plan_of(leaver.corp, leaver, *takers, now=now), actor=actor, now=now)
+    send_due_items(now=now)
+
+    asked = Operation.objects.filter(kind__startswith="transfer_")
+    assert 0 < asked.count() <= 20
+    assert set(asked.values_list("priority", flat=True)) == {priority}
 
 
 def test_a_second_plan_waits_for_the_first(
@@ -349,7 +367,7 @@ def test_who_is_in_transfer_already_waits_for_its_result(
     wanted = [item.customer.external_userid for item in items(plan) if item.customer]
     # Begun by somebody in the console: one with the same taker, one with another.
     for taker, external_userid in zip(takers, wanted, strict=False):
-        open_channel(leaver.corp).transfer_customers(
+        open_channel(leaver.corp).handover.transfer_customers(
             leaver.userid, taker.userid, [external_userid], is_resigned=True
         )
     execute_plan(plan, actor=SYSTEM, now=now)

@@ -19,7 +19,7 @@ from scrm.audit.actions.recording import SYSTEM
 from scrm.audit.models import AuditEntry
 from scrm.channels.base import UnassignedPage
 from scrm.channels.models import Refresh
-from scrm.channels.wecom.channel import WeComChannel
+from scrm.channels.wecom.handover import WeComHandover
 from scrm.jobs.actions.running import run_due_jobs
 from scrm.jobs.models import Job
 from scrm.sandbox.server import SandboxServer
@@ -220,7 +220,7 @@ def test_a_list_that_could_not_be_read_to_its_end_ends_nothing(
 
     # The cursor comes back: whoever follows it reads for ever.
     circle = UnassignedPage((), "again")
-    monkeypatch.setattr(WeComChannel, "unassigned_page", lambda channel, cursor: circle)
+    monkeypatch.setattr(WeComHandover, "unassigned_page", lambda channel, cursor: circle)
     read(now + timedelta(hours=1))
     assert Job.objects.filter(status=Job.Status.SUCCEEDED, kind=READ_UNASSIGNED).exists()
 
@@ -241,3 +241,25 @@ def test_old_news_of_somebody_with_customers_is_checked_first(
     run_rounds(later, rounds=3)
     leaver.refresh_from_db()
     assert leaver.status == Staff.Status.LEFT
+
+
+def test_a_list_that_cannot_be_read_at_the_moment_is_read_soon(
+    synced_brand: Corp, sandbox: SandboxServer, now: datetime
+) -> None:
+    path = "externalcontact/get_unassigned_list"
+    sandbox.faults.http_error(path, 502)
+    job = start_reading_unassigned(synced_brand, now=now)
+
+    run_due_jobs(clock=lambda: now)
+    run_due_jobs(clock=lambda: now + timedelta(minutes=1))
+
+    job.refresh_from_db()
+    assert job.status == Job.Status.SUCCEEDED
+
+    # But not for ever.
+    sandbox.faults.lose_answer(path, times=2)
+    job = start_reading_unassigned(synced_brand, now=now)
+    for minutes in (0, 61):
+        run_due_jobs(clock=lambda minutes=minutes: now + timedelta(minutes=minutes))  # type: ignore[misc]
+    job.refresh_from_db()
+    assert job.status == Job.Status.FAILED

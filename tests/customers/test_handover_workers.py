@@ -18,9 +18,14 @@ from scrm.jobs.actions.running import run_due_jobs
 from scrm.sandbox.server import SandboxServer
 from tests.channels.processes import PATIENCE, start_python
 from tests.customers.handovers import busiest, plan_of, run_rounds, statuses
+from tests.embedded_plugin import forget_redis
 from tests.factories import NOW, connect_to
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.concurrency,
+    pytest.mark.django_db(transaction=True),
+]
 
 ASKING = "externalcontact/resigned/transfer_customer"
 WORK = """
@@ -80,6 +85,7 @@ def test_killed_while_it_asks(sandbox: SandboxServer) -> None:
 
     # Half a minute passes, for the places and records that the dead worker held as well.
     ApiWindow.objects.all().delete()
+    forget_redis()
     now = run_rounds(NOW + timedelta(seconds=31), rounds=8)
     sandbox.clock.advance(timedelta(hours=25).total_seconds())
     run_rounds(now + timedelta(hours=25))

@@ -26,7 +26,7 @@ from tests.groups.accounts import check_derived
 LATER = NOW + timedelta(minutes=1)
 Submit = Callable[[Callable[[], Any]], Future[Any]]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.concurrency, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

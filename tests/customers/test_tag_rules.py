@@ -224,7 +224,7 @@ def test_rules_ask_for_whatever_is_known(corp: Corp, alice: Staff, what: str) ->
     conditions: dict[str, dict[str, Any]] = {
         "stage": {"field": "stage", "op": "eq", "value": "repeat"},
         "attribute": {"field": "attribute.city", "op": "eq", "value": "上海"},
-        "silence": {"field": "last_interaction_at", "op": "older_than_days", "value": 30},
+        "silence": {"field": "last_interaction_at", "op": "not_within_days", "value": 30},
         "rfm": {"field": "rfm.segment", "op": "eq", "value": "important_value"},
         "amount": {"field": "orders.amount", "op": "gte", "value": 50_000, "within_days": 30},
     }

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from customers.actions.tagging import Tagged, tag_customers
 from customers.models import Customer, CustomerTagSet, Follow, Tag, TagAssignment
-from scrm.audit.actions.recording import SYSTEM
+from scrm.audit.actions.recording import SYSTEM, Actor
 from scrm.audit.models import AuditEntry
 from scrm.channels.actions.outbox import run_due_operations
 from scrm.channels.models import Operation, Refresh
@@ -19,6 +19,8 @@ from tests.factories import NOW, make_corp, make_customer, make_tag
 from tests.groups.accounts import account, check_derived, truth
 
 LATER = NOW + timedelta(hours=1)
+PERSON = Actor(AuditEntry.ActorKind.USER, "1", "olga")
+Priority = Operation.Priority
 
 
 def carried_by(customer: Customer) -> list[int]:
@@ -153,6 +155,21 @@ def test_platform_tags_are_asked_for_each_follow_that_needs_them(
         "why": {},
     }
     assert TagAssignment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("actor", "count", "priority"),
+    [(PERSON, 20, Priority.CLICK), (PERSON, 21, Priority.BULK), (SYSTEM, 1, Priority.BULK)],
+)
+def test_what_a_person_does_to_a_few_goes_before_bulk(
+    corp: Corp, alice: Staff, actor: Actor, count: int, priority: Priority
+) -> None:
+    gold = make_tag(corp, kind="wecom")
+    customers = [make_customer(corp, staff=alice) for _ in range(count)]
+
+    tag_customers(customers, corp=corp, actor=actor, now=LATER, add=[gold])
+
+    assert set(Operation.objects.values_list("priority", flat=True)) == {priority}
 
 
 def test_our_rows_follow_when_the_platform_has_accepted(

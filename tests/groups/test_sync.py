@@ -512,3 +512,12 @@ def test_syncs_each_corp_once_in_its_night(db: None) -> None:
     Job.objects.filter(pk=job.pk).update(status="succeeded")
     assert start_nightly_syncs(now=four_in_china + timedelta(minutes=10)) == 0
     assert start_nightly_syncs(now=four_in_china + timedelta(days=1)) == 1
+
+
+def test_a_night_that_failed_is_tried_again(brand: Corp) -> None:
+    four_in_china = datetime(2026, 11, 18, 20, 0, tzinfo=UTC)
+    start_nightly_syncs(now=four_in_china)
+    Job.objects.update(status=Job.Status.FAILED)
+
+    assert start_nightly_syncs(now=four_in_china + timedelta(minutes=10)) == 0
+    assert start_nightly_syncs(now=four_in_china + timedelta(minutes=30)) == 1

@@ -9,7 +9,7 @@ from scrm.jobs.actions.installing import install_ticks
 from scrm.jobs.ticks import REGISTRY, claim_slot
 
 EVERY = timedelta(seconds=10)
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.concurrency, pytest.mark.django_db]
 
 
 def test_a_slot_is_fired_once(now: datetime) -> None:

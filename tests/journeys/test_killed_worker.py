@@ -20,6 +20,7 @@ from tests.journeys.conftest import wait_until
 SENDING = "externalcontact/add_msg_template"
 
 
+@pytest.mark.concurrency
 @pytest.mark.slow
 def test_everybody_is_asked_once_although_the_worker_is_killed(
     product: Supervisor, platform: SandboxServer

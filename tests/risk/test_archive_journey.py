@@ -16,6 +16,7 @@ from scrm.audit.actions.recording import SYSTEM
 from scrm.channels.actions.archive_keys import add_archive_key
 from scrm.channels.actions.inbox import handle_due_events
 from scrm.channels.errors import ChannelError
+from scrm.channels.models import ApiUsage
 from scrm.channels.opening import open_archive
 from scrm.sandbox.archived_kinds import SAMPLES
 from scrm.sandbox.server import SandboxServer
@@ -87,6 +88,15 @@ def test_what_staff_say_ends_in_the_queue(brand: Corp, sandbox: SandboxServer) -
     assert incident.hits[0]["text"] == "加我私人微信"
     assert incident.external_userid == customer
     assert sandbox.ledger.entries("archive.kept")[-1].data["seq"] == ArchiveCursor.objects.get().seq
+
+
+def test_its_calls_are_counted_under_the_platforms_name(
+    brand: Corp, sandbox: SandboxServer
+) -> None:
+    pull_due_archives(now=NOW)
+
+    assert ApiUsage.objects.filter(corp=brand, endpoint=PATH, calls__gte=1).exists()
+    assert not ApiUsage.objects.filter(endpoint__contains="://").exists()
 
 
 def test_every_kind_is_taken_in(brand: Corp, sandbox: SandboxServer) -> None:
@@ -225,6 +235,7 @@ def test_callbacks_hurry_the_pull_and_tell_of_agreements_and_deletions(
     assert (incident.kind, incident.external_userid) == ("deletion", customer)
 
 
+@pytest.mark.concurrency
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_take_every_message_in_once(sandbox: SandboxServer) -> None:
@@ -241,6 +252,7 @@ def test_two_workers_take_every_message_in_once(sandbox: SandboxServer) -> None:
     assert [int(text) for _, text in texts(corp)] == list(range(1100))
 
 
+@pytest.mark.concurrency
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_killed_worker_loses_nothing(sandbox: SandboxServer) -> None:

@@ -106,3 +106,30 @@ def test_strikes_are_written_down(api: Api, sandbox: SandboxServer) -> None:
 
     (entry,) = sandbox.entries("fault")
     assert (entry.kind, entry.data["path"]) == ("fault.fail", "department/list")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("fail", {"errcode": None}),
+        ("fail", {"errcode": "45009"}),
+        ("fail", {"errcode": 0}),
+        ("fail", {"errcode": 45009, "times": None}),
+        ("http_error", {"status": "502"}),
+        ("http_error", {"status": 404}),
+        ("delay", {"seconds": None}),
+        ("delay", {"seconds": -1}),
+        ("lose_answer", {"times": 0}),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused_and_strikes_nobody(
+    api: Api, sandbox: SandboxServer, kind: str, more: dict[str, object]
+) -> None:
+    url = f"{sandbox.control_url}faults/{kind}"
+
+    answer = requests.post(url, json={"path": "department/list"} | more, timeout=5)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+    assert sandbox.faults.in_force() == []
+    assert api.get("department/list")["errcode"] == 0

@@ -109,7 +109,7 @@ def _read(leg: HandoverLeg) -> list[TransferState]:
     states: list[TransferState] = []
     cursor, seen = "", {""}
     while True:
-        page = channel.transfer_states(*pair, cursor, is_resigned=leg.plan.is_resigned)
+        page = channel.handover.transfer_states(*pair, cursor, is_resigned=leg.plan.is_resigned)
         states += page.rows
         if page.next_cursor in seen:
             return states

@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
+from math import ceil
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q
@@ -19,6 +20,7 @@ from customers.actions.handover.preflight import verdicts_on
 from customers.actions.handover.settling import Change, lock_plan, update_progress, write_changes
 from customers.models import HandoverItem, HandoverItemQuerySet, HandoverLeg, HandoverPlan
 from scrm.audit.actions.recording import SYSTEM, Actor
+from scrm.audit.models import AuditEntry
 from scrm.channels.actions.outbox import cancel_operation, enqueue_operation
 from scrm.channels.models import Operation
 from scrm.channels.operations import TRANSFER_CHATS, TRANSFER_CUSTOMERS
@@ -72,7 +74,9 @@ def send_plan(plan_id: int, *, now: datetime) -> int:
     _find_takers(plan, now=now)
     _block(plan, now=now)
     ready = HandoverItem.objects.filter(_due(now), plan=plan, status=S.PLANNED)
-    sent = _ask_for_customers(plan, ready, now=now) + _ask_for_chats(plan, ready, now=now)
+    priority = _priority_of(plan, ready)
+    sent = _ask_for_customers(plan, ready, priority=priority, now=now)
+    sent += _ask_for_chats(plan, ready, priority=priority, now=now)
     update_progress(plan, now=now)
     return sent
 
@@ -126,14 +130,29 @@ def _block(plan: HandoverPlan, *, now: datetime) -> None:
     write_changes(changes, now=now, was=[S.PLANNED])
 
 
-def _ask_for_customers(plan: HandoverPlan, ready: HandoverItemQuerySet, *, now: datetime) -> int:
+def _priority_of(plan: HandoverPlan, ready: HandoverItemQuerySet) -> Operation.Priority:
+    """Whoever executes a plan of a few calls waits for it."""
+    by_taker = ready.order_by().values_list("to_staff", "kind").annotate(Count("pk"))
+    calls = sum(ceil(count / PER_CALL) for _taker, _kind, count in by_taker)
+    is_persons = plan.executed_by.startswith(f"{AuditEntry.ActorKind.USER}:")
+    return Operation.Priority.of_act(calls, is_persons=is_persons)
+
+
+def _ask_for_customers(
+    plan: HandoverPlan,
+    ready: HandoverItemQuerySet,
+    *,
+    priority: Operation.Priority,
+    now: datetime,
+) -> int:
     by_taker: dict[int, list[HandoverItem]] = defaultdict(list)
     for item in ready.of_customers().select_related("customer", "to_staff").order_by("id"):
         by_taker[item.to_staff_id or 0].append(item)
     _ensure_legs(plan, by_taker)
     for items in by_taker.values():
         for chunk in _chunks(items):
-            _enqueue(plan, chunk, kind=TRANSFER_CUSTOMERS, asked_for=_customers(chunk), now=now)
+            asked_for = _customers(chunk)
+            _enqueue(plan, chunk, TRANSFER_CUSTOMERS, asked_for, priority=priority, now=now)
     return sum(map(len, by_taker.values()))
 
 
@@ -151,7 +170,13 @@ def _customers(items: Sequence[HandoverItem]) -> dict[str, object]:
     return {"external_userids": list(ids.values()), "earlier": earlier}
 
 
-def _ask_for_chats(plan: HandoverPlan, ready: HandoverItemQuerySet, *, now: datetime) -> int:
+def _ask_for_chats(
+    plan: HandoverPlan,
+    ready: HandoverItemQuerySet,
+    *,
+    priority: Operation.Priority,
+    now: datetime,
+) -> int:
     chats = list(ready.of_chats().select_related("to_staff").order_by("id"))
     if not chats:
         return 0
@@ -166,7 +191,7 @@ def _ask_for_chats(plan: HandoverPlan, ready: HandoverItemQuerySet, *, now: date
     for items in by_taker.values():
         for chunk in _chunks(items):
             asked_for = {"chat_ids": [item.chat_id for item in chunk]}
-            _enqueue(plan, chunk, kind=TRANSFER_CHATS, asked_for=asked_for, now=now)
+            _enqueue(plan, chunk, TRANSFER_CHATS, asked_for, priority=priority, now=now)
     return len(today)
 
 
@@ -187,9 +212,10 @@ def next_day(corp: Corp, *, now: datetime) -> datetime:
 def _enqueue(
     plan: HandoverPlan,
     items: Sequence[HandoverItem],
-    *,
     kind: str,
     asked_for: Mapping[str, object],
+    *,
+    priority: Operation.Priority,
     now: datetime,
 ) -> None:
     taker = items[0].to_staff
@@ -207,6 +233,7 @@ def _enqueue(
         corp=plan.corp,
         key=_key(plan, items),
         payload=payload,
+        priority=priority,
         # The platform refuses parallel changes of one member (45035).
         serial_key=f"handover:{plan.from_staff.userid.lower()}",
         now=now,

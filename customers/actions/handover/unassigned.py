@@ -20,15 +20,19 @@ from customers.actions.identities import adopt_waiting
 from customers.actions.leaving import READ_UNASSIGNED, note_left
 from customers.models import Customer, Follow, HandoverItem, SyncSighting
 from scrm.channels.actions.refreshes import request_refresh, request_refreshes
-from scrm.channels.base import Channel, UnassignedCustomer
+from scrm.channels.base import Channel, UnassignedCustomer, UnassignedPage
+from scrm.channels.errors import RetryLater
 from scrm.channels.models import Refresh
 from scrm.channels.opening import open_channel
-from scrm.jobs.actions.running import Outcome, note_progress, start_job
+from scrm.jobs.actions.running import NotYet, Outcome, note_progress, start_job
 from scrm.jobs.models import Job
 from scrm.tenancy.models import Corp, Staff
 
 # The list may be behind somebody's leaving for a while.
 _SETTLING = timedelta(days=1)
+# A platform that is busy or does not answer is asked again for so long.
+_PATIENCE = timedelta(hours=1)
+_LOOK_AGAIN = timedelta(seconds=5)
 # The same userid can have been given to somebody since.
 _OLD_NEWS = timedelta(days=30)
 
@@ -65,7 +69,7 @@ def _read_page(
     job: Job, channel: Channel, state: dict[str, object], clock: Callable[[], datetime]
 ) -> None:
     cursor = str(state["cursor"])
-    page = channel.unassigned_page(cursor)
+    page = _page(job, channel, cursor, clock)
     now = clock()
     with transaction.atomic():
         staff = resolve_staff((row.handover_userid for row in page.rows), corp=job.corp)
@@ -76,6 +80,17 @@ def _read_page(
         state["is_over"] = page.next_cursor in {"", cursor}
         state["cursor"] = page.next_cursor
         note_progress(job, now=now, done=job.done + len(page.rows), state=state)
+
+
+def _page(job: Job, channel: Channel, cursor: str, clock: Callable[[], datetime]) -> UnassignedPage:
+    try:
+        return channel.handover.unassigned_page(cursor)
+    except RetryLater as busy:
+        now = clock()
+        if now - job.created_at > _PATIENCE:
+            raise
+        # Nobody may look for it for hours: it goes on with this page.
+        raise NotYet(now + max(busy.delay, _LOOK_AGAIN)) from busy
 
 
 def _apply(

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from scrm.channels.kinds import batched_kind_names, kind_names
 from scrm.channels.models import Operation
@@ -56,11 +55,7 @@ def claim_due(
         # So many workers may claim at the same moment without leaving one of them empty-handed.
         "seen": at_most * 4,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, params)
-        order = [pk for (pk,) in cursor.fetchall()]
-    found = Operation.objects.in_bulk(order)
-    batch = [found[pk] for pk in order]
+    batch = list(Operation.objects.raw(CLAIM, params))
     corps = Corp.objects.in_bulk({operation.corp_id for operation in batch})
     for operation in batch:
         operation.corp = corps[operation.corp_id]
@@ -123,7 +118,7 @@ WITH RECURSIVE lane AS (
 ), seen AS (
     SELECT * FROM ranked ORDER BY priority, turn, next_attempt_at, id LIMIT %(seen)s
 ), taken AS (
-    SELECT o.id, seen.priority, seen.turn, seen.next_attempt_at
+    SELECT o.id, seen.turn
     FROM seen JOIN channels_operation o ON o.id = seen.id
     WHERE o.status = 'pending' AND o.next_attempt_at <= %(now)s
     ORDER BY seen.priority, seen.turn, seen.next_attempt_at, seen.id LIMIT %(at_most)s
@@ -133,6 +128,6 @@ WITH RECURSIVE lane AS (
         status = 'in_flight', lease_until = %(lease)s, attempts = o.attempts + 1,
         called_at = CASE WHEN o.kind = ANY(%(batched)s) THEN %(now)s::timestamptz END
     FROM taken WHERE o.id = taken.id
-    RETURNING o.id, taken.priority, taken.turn, taken.next_attempt_at
+    RETURNING o.*, taken.turn
 )
-SELECT id FROM claimed ORDER BY priority, turn, next_attempt_at, id"""
+SELECT * FROM claimed ORDER BY priority, turn, next_attempt_at, id"""

@@ -17,12 +17,13 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from scrm.audit.actions.recording import Actor, record
+from scrm.channels.actions.inbox_runs import TakenEvent, end_event, give_back, take_runs
 from scrm.channels.events import ChannelEvent, Handler, handlers_of
-from scrm.channels.models import InboundEvent, InboundEventQuerySet
+from scrm.channels.models import InboundEvent
 from scrm.channels.pace import BUDGET, Clock, back_off, clock_from
 from scrm.channels.wecom.events import Callback, read_event
 from scrm.channels.wecom.receivers import Receiver
@@ -33,9 +34,9 @@ logger = logging.getLogger(__name__)
 
 Status = InboundEvent.Status
 
-# Subjects claimed at a time, and how far one of them is followed before the others' turn.
-_SUBJECTS = 50
-_IN_A_ROW = 20
+_RETRIED, _OVERTAKEN = "retried", "overtaken"
+# What ends a run: the later events of the subject wait for this one, or are somebody else's.
+_HOLDS_BACK = {_RETRIED, _OVERTAKEN}
 
 # Nothing is inserted when the event is there already (the platform repeats), and nothing either
 # when the corp's token or key is no longer the one the callback was opened with.
@@ -93,12 +94,18 @@ def handle_due_events(*, now: datetime, limit: int = 1000) -> Counter[str]:
     counts: Counter[str] = Counter()
     corps: dict[int, Corp] = {}
     while counts.total() < limit and clock() < now + BUDGET:
-        heads = _claim(InboundEvent.objects.due(clock()), now=clock(), at_most=_SUBJECTS)
-        if not heads:
+        runs = take_runs(now=clock(), at_most=limit - counts.total())
+        if not runs:
             break
-        corps |= Corp.objects.in_bulk({head.corp_id for head in heads} - corps.keys())
-        for head in heads:
-            counts += _handle_subject(head, corp=corps[head.corp_id], clock=clock)
+        corps |= Corp.objects.in_bulk({run[0].corp_id for run in runs} - corps.keys())
+        untried: list[TakenEvent] = []
+        for run in runs:
+            outcomes = []
+            if clock() < now + BUDGET:
+                outcomes = _handle_run(run, corp=corps[run[0].corp_id], clock=clock)
+            counts.update(outcomes)
+            untried += run[len(outcomes) - outcomes.count(_OVERTAKEN) :]
+        give_back(untried, now=clock())
     return counts
 
 
@@ -166,44 +173,22 @@ def _audience_of(callback: Callback) -> tuple[Sequence[Handler[ChannelEvent]], s
     return handlers, "" if handlers else _("Nothing is done about this kind of event yet.")
 
 
-def _claim(due: InboundEventQuerySet, *, now: datetime, at_most: int) -> list[InboundEvent]:
-    """Take events for this worker and push them ahead, so that one it dies of cannot loop."""
-    with transaction.atomic():
-        rows = list(due.select_for_update(skip_locked=True)[:at_most])
-        claimed = InboundEvent.objects.filter(pk__in=[row.pk for row in rows])
-        claimed.update(next_attempt_at=now + settings.INBOX_LEASE, attempts=F("attempts") + 1)
-    for row in rows:
-        row.attempts += 1
-    return rows
-
-
-def _handle_subject(head: InboundEvent, *, corp: Corp, clock: Clock) -> Counter[str]:
-    """Handle a claimed event, and those that follow it in its subject."""
-    counts: Counter[str] = Counter()
-    event: InboundEvent | None = head
-    while event:
-        outcome = _handle(event, corp=corp, now=clock())
-        counts[outcome] += 1
-        if outcome == "retried" or not head.order_key or counts.total() >= _IN_A_ROW:
+def _handle_run(run: Sequence[TakenEvent], *, corp: Corp, clock: Clock) -> list[str]:
+    """Handle a run up to the first event that has to be waited for; what became of each."""
+    outcomes: list[str] = []
+    for event in run:
+        outcomes.append(_handle(event, corp=corp, now=clock()))
+        if outcomes[-1] in _HOLDS_BACK:
             break
-        event = _claim_next(head, now=clock())
-    return counts
+    return outcomes
 
 
-def _claim_next(head: InboundEvent, *, now: datetime) -> InboundEvent | None:
-    subject = InboundEvent.objects.filter(corp_id=head.corp_id, order_key=head.order_key)
-    # In the order of the index on (corp, subject, id): one row is read however many wait.
-    claimed = _claim(subject.due(now).order_by("id"), now=now, at_most=1)
-    return claimed[0] if claimed else None
-
-
-def _handle(event: InboundEvent, *, corp: Corp, now: datetime) -> str:
-    """Give one claimed event to its listeners; what goes wrong is written into it."""
+def _handle(event: TakenEvent, *, corp: Corp, now: datetime) -> str:
+    """Give one event to its listeners; what goes wrong is written into it."""
     if event.attempts > settings.INBOX_MAX_ATTEMPTS:
         return _note_failure(event, _("Its worker died each time it was handled."), now=now)
     try:
-        with transaction.atomic():
-            return _give_to_handlers(event, corp=corp, now=now)
+        return _give_to_handlers(event, corp=corp, now=now)
     except DomainError as error:
         return _note_failure(event, str(error), now=now)
     except Exception as error:
@@ -212,28 +197,24 @@ def _handle(event: InboundEvent, *, corp: Corp, now: datetime) -> str:
         return _note_failure(event, f"{type(error).__name__}: {error}", now=now)
 
 
-def _give_to_handlers(event: InboundEvent, *, corp: Corp, now: datetime) -> str:
-    # The lock keeps a second worker off for as long as this one is at it, lease or no lease.
-    mine = InboundEvent.objects.select_for_update().filter(
-        pk=event.pk, status=Status.RECEIVED, attempts=event.attempts
-    )
-    if not list(mine.values_list("pk", flat=True)):
-        return "overtaken"
+def _give_to_handlers(event: TakenEvent, *, corp: Corp, now: datetime) -> str:
     callback = read_event(event.body.encode(), received_at=event.received_at)
     handlers, reason = _audience_of(callback)
-    if callback.typed:
-        for handle in handlers:
-            handle(callback.typed, corp, now)
     status = Status.IGNORED if reason else Status.HANDLED
-    InboundEvent.objects.filter(pk=event.pk).update(status=status, error=reason, handled_at=now)
+    with transaction.atomic():
+        if not end_event(event, status.value, error=reason, now=now):
+            return _OVERTAKEN
+        if callback.typed:
+            for handle in handlers:
+                handle(callback.typed, corp, now)
     return status.value
 
 
-def _note_failure(event: InboundEvent, error: str, *, now: datetime) -> str:
-    mine = InboundEvent.objects.filter(pk=event.pk, status=Status.RECEIVED, attempts=event.attempts)
+def _note_failure(event: TakenEvent, error: str, *, now: datetime) -> str:
     text = error.replace("\x00", "")[:2000]
     if event.attempts >= settings.INBOX_MAX_ATTEMPTS:
-        mine.update(status=Status.FAILED, error=text, handled_at=now)
-        return Status.FAILED.value
+        is_mine = end_event(event, Status.FAILED.value, error=text, now=now)
+        return Status.FAILED.value if is_mine else _OVERTAKEN
+    mine = InboundEvent.objects.filter(pk=event.pk, status=Status.RECEIVED, attempts=event.attempts)
     mine.update(error=text, next_attempt_at=now + back_off(event.attempts))
-    return "retried"
+    return _RETRIED

@@ -125,7 +125,7 @@ def _upload(media: MediaFile, *, now: datetime) -> str:
     try:
         with default_storage.open(media.path) as content:
             channel = open_channel(media.corp)
-            media_id = channel.upload_media(media.kind, media.name, content.read())
+            media_id = channel.media.upload(media.kind, media.name, content.read())
     except ChannelError as error:
         return _put_off(media, error.detail, error, now=now)
     except FileNotFoundError:

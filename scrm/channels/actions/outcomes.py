@@ -18,7 +18,13 @@ from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _
 
 from scrm.channels.errors import ChannelError, RetryLater, Unreachable
-from scrm.channels.kinds import Reaction, WhenLost, kind_of, listeners_of
+from scrm.channels.kinds import (
+    Reaction,
+    WhenLost,
+    kind_of,
+    kinds_beside,
+    listeners_of,
+)
 from scrm.channels.limits import HeldBack
 from scrm.channels.models import EndpointPause, Operation, OperationQuerySet
 from scrm.channels.pace import back_off
@@ -152,20 +158,25 @@ def park(operation: Operation, error: str, *, now: datetime, errcode: int | None
 
 
 def pause_endpoint(operation: Operation, error: RetryLater, *, now: datetime) -> None:
-    """Leave the kind alone for a while; pauses in a row double, up to an hour."""
-    key = {"corp_id": operation.corp_id, "kind": operation.kind}
-    fresh = EndpointPause(**key, until=now, strikes=0)
+    """Leave all kinds that call the endpoint alone; pauses in a row double, up to an hour."""
+    kinds = kinds_beside(operation.kind)
+    fresh = [
+        EndpointPause(corp_id=operation.corp_id, kind=kind, until=now, strikes=0) for kind in kinds
+    ]
     with transaction.atomic():
-        EndpointPause.objects.bulk_create([fresh], ignore_conflicts=True)
-        pause = EndpointPause.objects.select_for_update().get(**key)
-        if pause.until > now:
-            # Another worker ran into the same limit at the same time.
-            return
-        in_a_row = now - pause.until < max(_length(error, pause.strikes), _PAUSES_IN_A_ROW)
-        pause.strikes = pause.strikes + 1 if in_a_row else 1
-        pause.until = now + _length(error, pause.strikes)
-        pause.errcode, pause.error = error.errcode, error.detail
-        pause.save(update_fields=["strikes", "until", "errcode", "error"])
+        EndpointPause.objects.bulk_create(fresh, ignore_conflicts=True)
+        pauses = EndpointPause.objects.filter(corp_id=operation.corp_id, kind__in=kinds)
+        # What is in the future was set by a worker that ran into the same limit at the same time.
+        for pause in pauses.filter(until__lte=now).order_by("pk").select_for_update():
+            _prolong(pause, error, now=now)
+
+
+def _prolong(pause: EndpointPause, error: RetryLater, *, now: datetime) -> None:
+    in_a_row = now - pause.until < max(_length(error, pause.strikes), _PAUSES_IN_A_ROW)
+    pause.strikes = pause.strikes + 1 if in_a_row else 1
+    pause.until = now + _length(error, pause.strikes)
+    pause.errcode, pause.error = error.errcode, error.detail
+    pause.save(update_fields=["strikes", "until", "errcode", "error"])
 
 
 def may_have_happened() -> str:

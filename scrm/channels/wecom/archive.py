@@ -37,6 +37,7 @@ from scrm.channels.wecom.archive_sealed import (
     sealed_of,
 )
 from scrm.channels.wecom.archive_texts import is_known, payload_of, text_of
+from scrm.channels.wecom.asking import Asker
 from scrm.channels.wecom.client import WeComClient
 
 _PAIRS_A_CALL = 100  # more are refused (301060) [doc 91782]
@@ -65,7 +66,7 @@ class WeComArchive:
         self, messages: SealedMessages, *, client: WeComClient, keys: Mapping[int, str]
     ) -> None:
         self._messages = messages
-        self._client = client
+        self._asker = Asker(client)
         self._pems = dict(keys)
         self._keys: dict[int, RSAPrivateKey] = {}
 
@@ -81,11 +82,11 @@ class WeComArchive:
 
     def room_agreements(self, room_id: str) -> Sequence[Agreement]:
         try:
-            answer = self._client.post("msgaudit/check_room_agree", data={"roomid": room_id})
+            answer = self._asker.post("msgaudit/check_room_agree", {"roomid": room_id})
         except (Stale, InputRefused):
             # Not a room with outsiders, or none the platform knows: nobody has agreed.
             return []
-        return [_agreement_of(row) for row in parsing.objects(answer.get("agreeinfo"))]
+        return [_agreement_of(row) for row in parsing.rows(answer, "agreeinfo")]
 
     def files_in(self, payload: str) -> Sequence[ArchivedFile]:
         return files_in(payload)
@@ -111,14 +112,14 @@ class WeComArchive:
         # The field really is spelled so [doc 91782].
         info = [{"userid": userid, "exteranalopenid": outsider} for userid, outsider in pairs]
         try:
-            answer = self._client.post("msgaudit/check_single_agree", data={"info": info})
+            answer = self._asker.post("msgaudit/check_single_agree", {"info": info})
         except (Stale, InputRefused):
             # One unknown member spoils a whole call (301061): she has agreed to nothing.
             if len(pairs) == 1:
                 return []
             half = len(pairs) // 2
             return self._agreements_of(pairs[:half]) + self._agreements_of(pairs[half:])
-        return [_agreement_of(row) for row in parsing.objects(answer.get("agreeinfo"))]
+        return [_agreement_of(row) for row in parsing.rows(answer, "agreeinfo")]
 
     def _open(self, row: SealedMessage) -> ArchivedRecord:
         """Open one message; what cannot be opened says why and does not stop the others."""

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from scrm.channels.base import JoinCodeRecord, JoinCodeWish
-from scrm.channels.errors import AnswerLost
 from scrm.channels.wecom import parsing
 from scrm.channels.wecom.paging import Ask
 
@@ -15,18 +12,15 @@ _REMARK_CHARACTERS = 30
 
 def create_join_code(ask: Ask, wish: JoinCodeWish) -> str:
     answer = ask("groupchat/add_join_way", _body(wish))
-    config_id = parsing.text(answer.get("config_id"))
-    if not config_id:
-        raise AnswerLost(_("The platform made the code without giving it an id."))
-    return config_id
+    return parsing.required_text(answer, "config_id")
 
 
 def join_code(ask: Ask, config_id: str) -> JoinCodeRecord:
     answer = ask("groupchat/get_join_way", {"config_id": config_id})
-    row = answer.get("join_way") or {}
+    row = parsing.part(answer, "join_way")
     return JoinCodeRecord(
         config_id=config_id,
-        chat_ids=parsing.texts(row.get("chat_id_list")),
+        chat_ids=parsing.names(row, "chat_id_list"),
         state=parsing.text(row.get("state")),
         qr_url=parsing.text(row.get("qr_code")),
     )

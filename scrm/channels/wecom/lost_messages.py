@@ -113,4 +113,4 @@ def _customers_asked(ask: Ask, msgid: str, senders: set[str]) -> set[str] | None
 
 def _rows(ask: Ask, path: str, question: dict[str, Any], name: str) -> Iterator[parsing.Json]:
     for page in pages_of(ask, path, {"limit": _RESULTS_A_PAGE} | question):
-        yield from parsing.objects(page.get(name))
+        yield from parsing.rows(page, name)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from scrm.channels.wecom.parsing import text
+from scrm.channels.wecom.parsing import cursor_of
 
 Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -14,7 +14,7 @@ def pages_of(ask: Ask, path: str, question: dict[str, Any]) -> Iterator[dict[str
     while True:
         page = ask(path, question | {"cursor": cursor} if cursor else question)
         yield page
-        following = text(page.get("next_cursor"))
+        following = cursor_of(page)
         if following in {"", cursor}:
             return
         cursor = following

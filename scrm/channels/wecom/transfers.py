@@ -32,7 +32,7 @@ def transfer_customers(
     answer = ask(path, body)
     said = {
         parsing.text(row.get("external_userid")): _item_answer(row, "external_userid", path)
-        for row in parsing.objects(answer.get("customer"))
+        for row in parsing.rows(answer, "customer")
     }
     # An accepted call that does not mention somebody took her: the errors are what it lists.
     return tuple(said.get(one) or ItemAnswer(one, 0) for one in external_userids)
@@ -43,8 +43,8 @@ def transfer_states(
 ) -> TransferStatePage:
     body = {"handover_userid": from_userid, "takeover_userid": to_userid, "cursor": cursor}
     answer = ask(_path("transfer_result", is_resigned=is_resigned), body)
-    rows = tuple(_state_of(row) for row in parsing.objects(answer.get("customer")))
-    return TransferStatePage(rows, parsing.text(answer.get("next_cursor")))
+    rows = tuple(_state_of(row) for row in parsing.rows(answer, "customer"))
+    return TransferStatePage(rows, parsing.cursor_of(answer))
 
 
 def unassigned_page(ask: Ask, cursor: str) -> UnassignedPage:
@@ -54,13 +54,13 @@ def unassigned_page(ask: Ask, cursor: str) -> UnassignedPage:
     answer = ask("get_unassigned_list", body)
     rows = tuple(
         UnassignedCustomer(
-            handover_userid=parsing.text(row.get("handover_userid")),
-            external_userid=parsing.text(row.get("external_userid")),
+            handover_userid=parsing.required_text(row, "handover_userid"),
+            external_userid=parsing.required_text(row, "external_userid"),
             left_at=parsing.moment(row.get("dimission_time")),
         )
-        for row in parsing.objects(answer.get("info"))
+        for row in parsing.rows(answer, "info")
     )
-    following = "" if answer.get("is_last") is True else parsing.text(answer.get("next_cursor"))
+    following = "" if answer.get("is_last") is True else parsing.cursor_of(answer)
     return UnassignedPage(rows, following)
 
 
@@ -71,7 +71,7 @@ def transfer_chats(
     answer = ask(path, {"chat_id_list": list(chat_ids), "new_owner": to_userid})
     failed = {
         parsing.text(row.get("chat_id")): _item_answer(row, "chat_id", path)
-        for row in parsing.objects(answer.get("failed_chat_list"))
+        for row in parsing.rows(answer, "failed_chat_list")
     }
     return tuple(failed.get(chat_id) or ItemAnswer(chat_id, 0) for chat_id in chat_ids)
 
@@ -81,7 +81,7 @@ def _path(name: str, *, is_resigned: bool) -> str:
 
 
 def _item_answer(row: parsing.Json, id_name: str, path: str) -> ItemAnswer:
-    errcode = parsing.number(row.get("errcode"))
+    errcode = parsing.required_number(row, "errcode")
     said = parsing.text(row.get("errmsg"))
     error = error_of(errcode, said, path).detail if errcode else ""
     return ItemAnswer(parsing.text(row.get(id_name)), errcode, error)
@@ -89,7 +89,7 @@ def _item_answer(row: parsing.Json, id_name: str, path: str) -> ItemAnswer:
 
 def _state_of(row: parsing.Json) -> TransferState:
     return TransferState(
-        external_userid=parsing.text(row.get("external_userid")),
-        status=parsing.number(row.get("status")),
+        external_userid=parsing.required_text(row, "external_userid"),
+        status=parsing.required_number(row, "status"),
         takeover_at=parsing.find_moment(row.get("takeover_time")),
     )

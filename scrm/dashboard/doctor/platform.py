@@ -69,7 +69,7 @@ def _token(channel: Channel, corp: Corp) -> Finding:
 
 def _contact(channel: Channel, corp: Corp) -> Iterator[Finding]:
     try:
-        with_contact = channel.staff_with_customer_contact()
+        with_contact = channel.contacts.staff_with_customer_contact()
     except ChannelError as error:
         yield _refusal("callable_app", _("Customer contact"), error, corp)
         return
@@ -108,7 +108,7 @@ def _range(channel: Channel, with_contact: Sequence[str], corp: Corp) -> Finding
     title = _("Visible range")
     remedy = _("Console › App management › your app › Visible range: widen it, then sync.")
     try:
-        departments = channel.departments()
+        departments = channel.directory.departments()
     except ChannelError as error:
         return _refusal("range", title, error, corp)
     if not departments:

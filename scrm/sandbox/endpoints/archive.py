@@ -23,8 +23,10 @@ def list_messages(call: Call) -> Answer:
     """Answer what the platform's own library gives; it is not reached like this there."""
     _check_library(call)
     seq, limit = call.integer("seq", 0), call.integer("limit", MESSAGES_PER_CALL)
-    if seq < 0 or not 1 <= limit <= MESSAGES_PER_CALL:
+    if seq < 0 or limit < 1:
         raise Refused(40058, "seq or limit")
+    if limit > MESSAGES_PER_CALL:
+        raise Refused(301058)
     archive = call.world.archive
     return {"chatdata": [archive.seal(m) for m in archive.after(seq, limit, call.world)]}
 

@@ -16,7 +16,8 @@ REMARK_FIELDS = ("remark", "description", "remark_company", "remark_mobiles", "r
 @endpoint("GET", "externalcontact/get_follow_user_list")
 def list_followers(call: Call) -> Answer:
     members = call.world.present_members()
-    return {"follow_user": [member.userid for member in members if member.can_follow]}
+    shown = (member for member in members if member.can_follow and call.world.sees(member))
+    return {"follow_user": [member.userid for member in shown]}
 
 
 @endpoint("GET", "externalcontact/list")

@@ -5,7 +5,9 @@ from typing import Any
 from scrm.sandbox.call import Call
 from scrm.sandbox.endpoints.registry import Answer, endpoint
 from scrm.sandbox.errors import Refused
+from scrm.sandbox.oauth import PRIVATE_FIELDS
 from scrm.sandbox.records import Department, Member
+from scrm.sandbox.world import World
 
 
 @endpoint("GET", "department/list")
@@ -33,16 +35,19 @@ def list_members_briefly(call: Call) -> Answer:
 
 @endpoint("GET", "user/list")
 def list_members(call: Call) -> Answer:
-    return {"userlist": [describe_member(member) for member in _members_of(call)]}
+    members, most = _members_of(call), call.world.options.members_per_list
+    if most and len(members) > most:
+        raise Refused(45029)
+    return {"userlist": [describe_member(call.world, member) for member in members]}
 
 
 @endpoint("GET", "user/get")
 def get_member(call: Call) -> Answer:
-    return describe_member(call.member())
+    return describe_member(call.world, call.member())
 
 
-def describe_member(member: Member) -> dict[str, Any]:
-    """Return the fields that an app made after 2022-06-20 may see."""
+def describe_member(world: World, member: Member) -> dict[str, Any]:
+    """Return the fields that an app made after 2022-06-20 may see; an older one sees private ones."""
     fields: dict[str, Any] = {
         "userid": member.userid,
         "name": member.name,
@@ -59,6 +64,11 @@ def describe_member(member: Member) -> dict[str, Any]:
     }
     if member.external_position:
         fields["external_position"] = member.external_position
+    fields |= {n: value for n, value in member.extra.items() if n not in PRIVATE_FIELDS}
+    if world.options.shows_private_staff:
+        facts = world.oauth.describe_privately(member.userid, consents=True)
+        facts |= {"thumb_avatar": facts["avatar"]} | member.extra
+        fields |= {name: facts[name] for name in PRIVATE_FIELDS}
     return fields
 
 
@@ -83,7 +93,8 @@ def _tree(call: Call) -> list[Department]:
 def _members_of(call: Call) -> list[Member]:
     """Return the direct members of a department; its children are walked by the caller."""
     department = _find_department(call, call.integer("department_id"))
-    return [m for m in call.world.present_members() if department.id in m.departments]
+    members = call.world.present_members()
+    return [m for m in members if department.id in m.departments and call.world.sees(m)]
 
 
 def _find_department(call: Call, department_id: int) -> Department:

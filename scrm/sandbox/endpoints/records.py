@@ -71,9 +71,16 @@ def _describe(message: MassMessage) -> dict[str, Any]:
         "create_time": int(message.created_at),
         "create_type": int(message.is_personal),
         "text": {"content": message.text},
-        "attachments": message.attachments,
+        "attachments": [_show(attachment) for attachment in message.attachments],
     }
     return fields | ({"creator": message.creator} if message.is_personal else {})
+
+
+def _show(attachment: dict[str, Any]) -> dict[str, Any]:
+    """Return an attachment as records tell it: without the picture on a mini-program's card."""
+    kind = attachment["msgtype"]
+    body = {name: value for name, value in attachment[kind].items() if name != "pic_media_id"}
+    return {"msgtype": kind, kind: body}
 
 
 def _describe_task(task: SendTask) -> dict[str, Any]:

@@ -91,7 +91,11 @@ def mark_tag(call: Call) -> Answer:
         raise Refused(41111)
     relation = find_relation(call)
     _check_carriable(call, [*add, *remove])
-    relation.tag_ids = (relation.tag_ids - set(remove)) | set(add)
+    tag_ids = (relation.tag_ids - set(remove)) | set(add)
+    most = call.world.options.tags_per_relation
+    if most and len(tag_ids) > max(most, len(relation.tag_ids)):
+        raise Refused(40144)
+    relation.tag_ids = tag_ids
     call.world.ledger.append(
         "api.marked",
         userid=relation.userid,

@@ -1,6 +1,7 @@
 """Members confirming mass messages, and customers who already got enough."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from scrm.sandbox.people.acting import Actor, ActRefused, act
 from scrm.sandbox.quota import count_received, remaining_quota
@@ -40,7 +41,12 @@ class SendingActs(Actor):
 
     @act
     def send_personally(
-        self, userid: str, text: str, external_userids: Sequence[str] | None = None
+        self,
+        userid: str,
+        text: str,
+        external_userids: Sequence[str] | None = None,
+        *,
+        attachments: Sequence[Mapping[str, Any]] = (),
     ) -> str:
         """Let a member mass-send to his customers from his own client; return the msgid."""
         member = self.follower(userid)
@@ -49,7 +55,7 @@ class SendingActs(Actor):
         addressing = address_customers(self.world, chosen, sender=member.userid)
         if not addressing.by_member:
             raise ActRefused(f"{userid!r} has none of these customers")
-        content = Content(text, [])
+        content = Content(text, [dict(attachment) for attachment in attachments])
         message = ask_to_send(
             self.world, addressing, content, chat_type="single", creator=member.userid
         )

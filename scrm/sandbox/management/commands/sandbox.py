@@ -85,10 +85,10 @@ class Command(BaseCommand):
             f" and {counts['groups']} groups is served at {server.root_url}"
         )
         for name, value in server.credentials.as_dict().items():
-            self.stdout.write(f"  {name:<18}{value}")
-        self.stdout.write(f"  {'base_url':<18}{server.base_url}")
-        self.stdout.write(f"  {'control_url':<18}{server.control_url}")
-        self.stdout.write(f"  {'archive_keys':<18}{server.control_url}archive_keys")
+            self.stdout.write(f"  {name:<21}{value}")
+        self.stdout.write(f"  {'base_url':<21}{server.base_url}")
+        self.stdout.write(f"  {'control_url':<21}{server.control_url}")
+        self.stdout.write(f"  {'archive_keys':<21}{server.control_url}archive_keys")
         self.stdout.write(f"Connect it with:\n  {command}\nStop with Ctrl-C.")
 
 
