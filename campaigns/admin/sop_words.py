@@ -34,6 +34,7 @@ REASONS: dict[str, Any] = {
     **dict(StepRun.Reason.choices),
     "exit_rule": gettext_lazy("the exit rule applies"),
     "date_gone": gettext_lazy("the date was taken away"),
+    "pregnancy_loss": gettext_lazy("she lost the pregnancy"),
 }
 
 

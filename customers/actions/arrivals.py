@@ -33,13 +33,14 @@ def subscribe_arrivals(listener: Listener) -> None:
 
 
 def anything_waits(corp: Corp) -> bool:
-    """Whether any order or event of the corp waits for somebody; one look into two indexes."""
+    """Whether an order, an event or a tag of the corp waits for somebody; a look into indexes."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM customers_order"
             "  WHERE corp_id = %(corp)s AND customer_id IS NULL)"
             " OR EXISTS (SELECT FROM customers_brandevent"
-            "  WHERE corp_id = %(corp)s AND customer_id IS NULL)",
+            "  WHERE corp_id = %(corp)s AND customer_id IS NULL)"
+            " OR EXISTS (SELECT FROM customers_pretag WHERE corp_id = %(corp)s)",
             {"corp": corp.pk},
         )
         return bool(cursor.fetchone()[0])

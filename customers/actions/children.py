@@ -123,9 +123,7 @@ def mark_loss(child: Child, *, on: date, actor: Actor, now: datetime) -> Child:
     if on > _today(child.customer, now):
         message = _("This day is still to come.")
         raise InvalidInput(message, errors=(FieldProblem("/on", "future", message),))
-    block_customer(
-        child.customer, actor=actor, now=now, reason=Customer.BlockReason.PREGNANCY_LOSS
-    )
+    block_customer(child.customer, actor=actor, now=now, reason=Customer.BlockReason.PREGNANCY_LOSS)
     if child.lost_on != on:
         child.lost_on = on
         child.save(update_fields=["lost_on"])

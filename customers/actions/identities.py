@@ -197,10 +197,8 @@ def adopt_waiting(customer_ids: Iterable[int], *, corp: Corp, now: datetime) -> 
     one statement when nothing waits in the corp, and a handful otherwise.
     """
     ids = sorted(set(customer_ids))
-    if not ids:
-        return
-    names = _names_of(ids, corp=corp) if anything_waits(corp) else []
-    adopt(ids, names, corp=corp, now=now)
+    if ids and anything_waits(corp):
+        adopt(ids, _names_of(ids, corp=corp), corp=corp, now=now)
 
 
 def adopt_lately_arrived(*, now: datetime) -> int:

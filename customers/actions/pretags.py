@@ -79,7 +79,7 @@ def give_pretags(customer_ids: Iterable[int], *, corp: Corp, now: datetime) -> i
     tag that is being changed just now: whoever changes it waits for the customers locked here.
     """
     ids = sorted(set(customer_ids))
-    if not ids or not PreTag.objects.for_corp(corp).exists():
+    if not ids:
         return 0
     waiting = _waiting_for(ids, corp=corp)
     tag_ids = {tag_id for _pk, _customer, tag_id, *_ in waiting}

@@ -10,7 +10,7 @@ at night. A rule that asks for the tag of another one sees what that one has don
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,7 +94,7 @@ def create_auto_tag(name: str, *, group: str, corp: Corp, actor: Actor, now: dat
 
 
 @transaction.atomic
-def save_tag_rule(
+def save_tag_rule(  # noqa: PLR0913 (a rule, spelled out)
     rule: TagRule | None,
     *,
     tag: Tag,
@@ -175,22 +175,23 @@ def simulate_tag_rule(
     readable = _readable(rule, compiled, _active(corp.pk), now=now)
     carries = Exists(_assignments(rule))
     rows = _told_apart(Customer.objects.for_corp(corp), readable).annotate(carries=carries)
-    gains, loses = Q(means=True, carries=False), Q(means=False, carries=True)
-    if readable.is_lasting:
-        loses &= Q(pk__in=[])
-    keeps = Q(carries=True) & ~loses
+    gains, carried = Q(means=True, carries=False), Q(carries=True)
+    loses = carried & Q(means=False)
     counts = rows.order_by().aggregate(
         gain=Count("pk", filter=gains),
         lose=Count("pk", filter=loses),
-        keep=Count("pk", filter=keeps),
+        carried=Count("pk", filter=carried),
     )
+    lose = 0 if readable.is_lasting else counts["lose"]
+    told = Simulation(counts["gain"], lose, counts["carried"] - lose)
     if not samples:
-        return Simulation(**counts)
+        return told
+    newest = rows.order_by("-added_at", "-pk")
     gaining, losing = (
-        tuple(str(each) for each in rows.filter(side).order_by("-added_at", "-pk")[:_SAMPLE])
-        for side in (gains, loses)
+        tuple(str(each) for each in newest.filter(side)[:_SAMPLE]) if count else ()
+        for side, count in ((gains, told.gain), (loses, told.lose))
     )
-    return Simulation(**counts, gaining=gaining, losing=losing)
+    return replace(told, gaining=gaining, losing=losing)
 
 
 def problem_of(rule: TagRule) -> str:
@@ -297,7 +298,7 @@ def _apply(
     return gained, change_own_tags(carrying.filter(means=False), take).removed
 
 
-def _told_apart(customers: CustomerQuerySet, readable: _Readable) -> CustomerQuerySet:
+def _told_apart(customers: CustomerQuerySet, readable: _Readable) -> Any:
     """With `means`: whether the rule means her."""
     means = Case(
         When(readable.meant, then=Value(True)),  # noqa: FBT003
@@ -362,7 +363,7 @@ def _check_tag(
     is_lasting: bool,
     corp: Corp,
 ) -> None:
-    others = TagRule.objects.filter(tag=tag).exclude(pk=rule.pk if rule else None)
+    others = TagRule.objects.filter(tag=tag).exclude(pk=rule.pk if rule else 0)
     if tag.corp_id != corp.pk or tag.deleted_at is not None:
         path, code, message = "/tag", "unknown", _("There is no such tag.")
     elif tag.kind != TagKind.AUTO:

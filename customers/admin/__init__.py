@@ -14,7 +14,9 @@ from customers.admin import (
     staff,
     stage_rules,
     stages,
+    tag_rules,
     tags,
+    values,
 )
 
 __all__ = [
@@ -31,5 +33,7 @@ __all__ = [
     "staff",
     "stage_rules",
     "stages",
+    "tag_rules",
     "tags",
+    "values",
 ]

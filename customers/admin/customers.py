@@ -13,10 +13,12 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from import_export.formats.base_formats import CSV, XLSX
 
 from customers.actions.blocking import block_customer, unblock_customer
 from customers.actions.notes import add_note
+from customers.admin.children import ChildrenMixin, UnblockDialog, children_of
 from customers.admin.exports import MOST_ROWS, CustomerResource
 from customers.admin.filters import (
     LostSinceFilter,
@@ -37,7 +39,7 @@ from customers.admin.pieces import (
 from customers.admin.portrait import portrait_of
 from customers.admin.timeline import part_of, read_place
 from customers.admin.together import MOST_ONE_BY_ONE, set_stage_together, tag_together
-from customers.models import Customer, Follow
+from customers.models import Customer, CustomerValue, Follow
 from scrm.audit.actions.recording import Actor, record
 from scrm.common.admin import (
     DialogForm,
@@ -74,7 +76,9 @@ class CustomerChangeList(ChangeList):
 
 
 @admin.register(Customer)
-class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[Customer]):
+class CustomerAdmin(
+    ChildrenMixin, ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[Customer]
+):
     empty_hint = _(
         "Customers come from WeCom: open the corp and choose «Sync now»; later ones arrive by callback."
     )
@@ -164,6 +168,8 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
         if customer is not None and self.has_view_permission(request, customer):
             context |= {
                 "title": str(customer),
+                "children": children_of(customer, now=timezone.now()),
+                "value": CustomerValue.objects.filter(pk=customer.pk).first(),
                 "portrait": portrait_of(
                     customer,
                     scope_for(request),
@@ -192,7 +198,17 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
 
     @admin.action(description=_("Allow messages again"), permissions=["tend"])
     def unblock_chosen(self, request: HttpRequest, queryset: QuerySet[Customer]) -> None:
-        done = self._each(request, queryset, unblock_customer)
+        # Each of these takes a reason, given on her own page.
+        lost = queryset.filter(block_reason=Customer.BlockReason.PREGNANCY_LOSS)
+        if count := lost.count():
+            message = ngettext(
+                "%(count)d customer lost a pregnancy: open her page and say why she may be written to.",
+                "%(count)d customers lost a pregnancy: open their pages and say why they may be written to.",
+                count,
+            )
+            self.message_user(request, message % {"count": count}, level="warning")
+        others = queryset.exclude(block_reason=Customer.BlockReason.PREGNANCY_LOSS)
+        done = self._each(request, others, unblock_customer)
         self.message_user(
             request, _t("%(count)d customers may get messages again.") % {"count": done}
         )
@@ -227,10 +243,12 @@ class CustomerAdmin(ReadOnlyMixin, PictureMixin, ExportMixin, ScopedModelAdmin[C
         _("Allow messages again"),
         explanation=_("Campaigns will include this customer again."),
         permission="tend",
+        form_class=UnblockDialog,
         icon="check_circle",
     )
     def unblock(self, request: HttpRequest, customer: Customer, form: DialogForm) -> None:
-        unblock_customer(customer, actor=Actor.of_user(request.user), now=timezone.now())
+        actor, why = Actor.of_user(request.user), form.cleaned_data["why"]
+        unblock_customer(customer, actor=actor, now=timezone.now(), why=why)
         self.message_user(request, _t("This customer may get messages again."))
 
     def tags_view(self, request: HttpRequest, pk: int) -> HttpResponse:

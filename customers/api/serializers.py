@@ -6,7 +6,7 @@ from rest_framework import serializers
 from customers.actions.notes import MAX_NOTE
 from customers.actions.tags import LONGEST_DAYS
 from customers.actions.timeline import TYPES
-from customers.models import Customer, Follow, Segment, Tag, TagGroup, TagKind, TimelineEntry
+from customers.models import Customer, Follow, Tag, TagGroup, TagKind, TimelineEntry
 from scrm.common.api.bodies import MAX_INT, BodySerializer, IdField
 from scrm.tenancy.models import Staff
 
@@ -193,32 +193,8 @@ class PretagAnswer(serializers.Serializer[Any]):
     results = PretagResult(many=True)
 
 
-class SegmentSerializer(serializers.ModelSerializer[Any]):
-    rule = serializers.DictField(read_only=True)
-
-    class Meta:
-        model = Segment
-        fields = ["id", "name", "rule", "version", "created_at", "updated_at"]
-
-
-class SegmentBody(BodySerializer):
-    name = serializers.CharField(max_length=128)
-    rule = serializers.JSONField()
-
-
 class RuleBody(BodySerializer):
     rule = serializers.JSONField()
-
-
-class PersonSerializer(serializers.Serializer[Any]):
-    external_userid = serializers.CharField()
-    name = serializers.CharField()
-
-
-class PreviewAnswer(serializers.Serializer[Any]):
-    count = serializers.IntegerField()
-    sample = PersonSerializer(many=True)
-    took_ms = serializers.IntegerField()
 
 
 class Explanation(serializers.Serializer[Any]):

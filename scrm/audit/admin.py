@@ -97,6 +97,8 @@ ACTS: dict[str, Any] = {
     "segments.changed": _("segment changed"),
     "segments.created": _("segment saved"),
     "segments.deleted": _("segment deleted"),
+    "segments.members_changed": _("list changed"),
+    "segments.snapshot_taken": _("snapshot taken"),
     "staff.marked_leaving": _("member of staff marked as leaving"),
     "staff.unmarked_leaving": _("member of staff stays after all"),
     "stages.changed": _("stage changed"),

@@ -208,6 +208,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RecipientStatus": "campaigns.models.Recipient.Status",
         "MaterialKind": "campaigns.models.Material.Kind",
         "MaterialStatus": "campaigns.models.Material.Status",
+        "SegmentKind": "customers.models.Segment.Kind",
         "StaffStatus": "scrm.tenancy.models.Staff.Status",
         "TagKind": "customers.models.TagKind",
         "TaskStatus": "campaigns.models.Task.Status",

@@ -254,8 +254,7 @@ def test_adopting_costs_one_look_when_nothing_waits(corp: Corp) -> None:
     with CaptureQueriesContext(connection) as queries:
         adopt_waiting([customer.pk], corp=corp, now=NOW)
 
-    # One of ours; the other asks whether any tag waits.
-    assert len(queries) == 2
+    assert len(queries) == 1
 
 
 def test_what_was_written_at_the_same_moment_is_matched_later(corp: Corp) -> None:

@@ -58,7 +58,7 @@ def all_of(*conditions: dict[str, Any]) -> dict[str, Any]:
 
 def make_rule(corp: Corp, *conditions: dict[str, Any], **fields: Any) -> TagRule:
     tag = fields.pop("tag", None) or make_tag(corp, kind="auto")
-    given = {"condition": all_of(*conditions), "is_lasting": False, "corp": corp}
+    given: dict[str, Any] = {"condition": all_of(*conditions), "is_lasting": False, "corp": corp}
     return save_tag_rule(None, tag=tag, actor=SYSTEM, now=NOW, **(given | fields))
 
 
@@ -147,7 +147,13 @@ def test_a_changed_rule_has_the_next_version(corp: Corp, alice: Staff) -> None:
     before, after = make_customer(corp, staff=alice), make_customer(corp, staff=alice)
     make_order(corp, customer=before)
     switch_on(rule)
-    given = {"tag": rule.tag, "is_lasting": False, "corp": corp, "actor": SYSTEM, "now": LATER}
+    given: dict[str, Any] = {
+        "tag": rule.tag,
+        "is_lasting": False,
+        "corp": corp,
+        "actor": SYSTEM,
+        "now": LATER,
+    }
 
     save_tag_rule(rule, condition=all_of(BUYERS), **given)
     assert rule.version == 1
@@ -273,7 +279,7 @@ def test_a_rule_that_lost_its_meaning_is_passed_over_and_told(corp: Corp, alice:
     delete_tag(vip, actor=SYSTEM, now=NOW)
 
     assert start_nightly_tag_runs(now=NOW) == 0
-    at_night = datetime(2026, 11, 18, 20, tzinfo=UTC)
+    at_night = datetime(2026, 11, 19, 20, tzinfo=UTC)
     assert start_nightly_tag_runs(now=at_night) == 1
     run_due_jobs(clock=lambda: at_night)
 

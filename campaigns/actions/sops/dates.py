@@ -74,15 +74,15 @@ def anchor_of(sop: Sop, customer: Customer, *, now: datetime) -> datetime | None
 
 
 def left_out(sop: Sop) -> CustomerQuerySet:
-    """Customers whose attribute is not empty and not a date, with it as `value`."""
+    """Customers whose attribute is not empty and not a date, with it as `noted`."""
     if sop.trigger["type"] != Sop.Trigger.ATTRIBUTE_DATE:
         return Customer.objects.none()
     key = sop.trigger["attribute"]
     column = '"customers_customer"."attributes"'
     dated = RawSQL(_date_sql(column, "%s"), [key] * 6, output_field=models.DateField())  # noqa: S611
     customers = Customer.objects.for_corp(sop.corp).live().filter(attributes__has_key=key)
-    valued = customers.alias(dated=dated).annotate(value=KeyTextTransform(key, "attributes"))
-    return valued.filter(dated__isnull=True).exclude(value="").order_by("pk")
+    valued = customers.alias(dated=dated).annotate(noted=KeyTextTransform(key, "attributes"))
+    return valued.filter(dated__isnull=True).exclude(noted="").order_by("pk")
 
 
 def _attend_safely(sop: Sop, *, now: datetime, everybody: bool) -> int:

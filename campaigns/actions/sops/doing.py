@@ -1,7 +1,7 @@
 """Doing what a step says, for many customers at once."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -137,7 +137,9 @@ def _take_tags(step: Step, runs: Runs, _desk: Desk, now: datetime) -> None:
     _change_tags(step, runs, now, remove=_tags_of(step))
 
 
-def _change_tags(step: Step, runs: Runs, now: datetime, **tags: list[Tag]) -> None:
+def _change_tags(
+    step: Step, runs: Runs, now: datetime, *, add: Sequence[Tag] = (), remove: Sequence[Tag] = ()
+) -> None:
     tag_customers(
         Customer.objects.filter(pk__in=runs.customer_ids),
         corp=step.sop.corp,
@@ -145,7 +147,8 @@ def _change_tags(step: Step, runs: Runs, now: datetime, **tags: list[Tag]) -> No
         now=now,
         source=TimelineEntry.Source.SOP,
         why={"sop": step.sop_id},
-        **tags,
+        add=add,
+        remove=remove,
     )
     settle_runs(runs, StepRun.Status.DONE, "", now=now)
 
