@@ -254,7 +254,24 @@ class Verdict:
             if relation is None or _is_newer(relation, operation):
                 continue
             if (tag_id in relation.tag_ids) is not is_wanted:
-                yield f"{userid} × {external_userid}: {tag_id} wanted {is_wanted} (#{operation.pk})"
+                story = self._story_of(userid, external_userid)
+                yield f"{tag_id} wanted {is_wanted} by #{operation.pk}; {story}"
+
+    def _story_of(self, userid: str, external_userid: str) -> str:
+        """What was wished for and what was done to the tags of a pair, for whoever has to find out."""
+        ours = [
+            f"#{each.pk} called {each.called_at} finished {each.finished_at}"
+            f" after {each.attempts}: +{each.payload['add']} -{each.payload['remove']}"
+            for each in self._tag_operations()
+            if (each.payload["userid"], each.payload["external_userid"])
+            == (userid, external_userid)
+        ]
+        theirs = [
+            f"{datetime.fromtimestamp(entry.at, tz=UTC)}: +{entry.data['add']} -{entry.data['remove']}"
+            for entry in self.sandbox.entries("api.marked")
+            if (entry.data["userid"], entry.data["external_userid"]) == (userid, external_userid)
+        ]
+        return f"{userid} × {external_userid}: {ours} | {theirs}"
 
     def _tag_operations(self) -> QuerySet[Operation]:
         return Operation.objects.for_corp(self.corp).filter(kind=TAG_CUSTOMER).order_by("pk")

@@ -120,17 +120,25 @@ def record_lost_answer(operation: Operation, error: ChannelError, *, now: dateti
         )
         return "unknown"
     if when_lost is WhenLost.REPEAT:
-        return put_back(operation, error, now=now)
+        # What left may still be on its way, and must not arrive after what follows it in its queue:
+        # nothing follows until it has had as long again as it was waited for.
+        patience = timedelta(seconds=settings.CHANNEL_TIMEOUTS[1])
+        return put_back(operation, error, now=now, at_least=patience)
     return park(operation, f"{error.detail} {may_have_happened()}", now=now)
 
 
 def put_back(
-    operation: Operation, error: ChannelError, *, now: datetime, is_counted: bool = True
+    operation: Operation,
+    error: ChannelError,
+    *,
+    now: datetime,
+    is_counted: bool = True,
+    at_least: timedelta = timedelta(),
 ) -> str:
     """Have it asked again later; park it when it has been tried often enough."""
     if is_counted and operation.attempts >= settings.OUTBOX_MAX_ATTEMPTS:
         return park(operation, error.detail, errcode=error.errcode, now=now)
-    delay = error.delay if isinstance(error, RetryLater) else timedelta()
+    delay = max(at_least, error.delay if isinstance(error, RetryLater) else at_least)
     if not isinstance(error, HeldBack):
         delay = max(delay, back_off(operation.attempts))
     _calls(operation).update(
