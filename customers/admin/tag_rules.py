@@ -144,7 +144,7 @@ class TagRuleAdmin(CorpFirstMixin, ActionSaveMixin, ScopedModelAdmin[TagRule]):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         rule = self.get_object(request, str(object_id))
         hidden = "switch_on" if rule and rule.is_active else "switch_off"
-        actions = super().get_actions_detail(request, object_id)
+        actions = super().get_actions_detail(request, object_id)  # type: ignore[misc]
         return [each for each in actions if each.action_name != f"customers_tagrule_{hidden}"]
 
     def get_urls(self) -> list[URLPattern]:

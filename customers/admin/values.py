@@ -1,5 +1,6 @@
 """What customers are worth: a board of recency and frequency, the list, who is about to leave."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +30,7 @@ from customers.actions.value import (
     start_computing,
     typical_cycle,
 )
-from customers.models import CustomerValue, CustomerValueQuerySet, ValueClass, ValueSettings
+from customers.models import CustomerValue, ValueClass, ValueSettings
 from customers.segments.fields.numbers import in_yuan
 from risk.admin.prohibitions import list_link
 from scrm.audit.actions.recording import Actor
@@ -54,6 +55,7 @@ TONES = {
 }
 _SCORES = (5, 4, 3, 2, 1)
 _MOST_SHOWN = 200
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 
 
 @admin.register(CustomerValue)
@@ -121,7 +123,7 @@ class CustomerValueAdmin(ReadOnlyMixin, ScopedModelAdmin[CustomerValue]):
         typical = typical_cycle(corp)
         values: Any = self.limit(CustomerValue.objects.for_corp(corp), scope_for(request))
         late, lost = values.at_risk(typical), values.lost(typical)
-        chosen: CustomerValueQuerySet = lost if is_lost else late
+        chosen: Any = lost if is_lost else late
         rows = chosen.select_related("customer").order_by("-monetary_fen", "-overdue", "-pk")
         title = _t("Who may leave")
         context = {
@@ -203,7 +205,7 @@ def board_of(values: QuerySet[CustomerValue]) -> list[tuple[int, list[dict[str, 
 def classes_of(values: QuerySet[CustomerValue]) -> list[tuple[str, Any, str, int]]:
     """Each class with its words, its tone and how many customers are in it."""
     rows = values.order_by().values_list("value_class").annotate(number=Count("pk"))
-    counts: dict[str, int] = dict(rows)  # type: ignore[arg-type]
+    counts: dict[str, int] = dict(rows)
     return [
         (each.value, each.label, TONES.get(each, "grey"), counts.get(each.value, 0))
         for each in ValueClass
@@ -228,11 +230,14 @@ class ThresholdsField(forms.CharField):
         return value
 
     def to_python(self, value: Any) -> Any:
+        # The comma of a Chinese keyboard, too.
         words = [word.strip() for word in str(value or "").replace("，", ",").split(",")]
-        try:
-            return [int(Decimal(word) * self.factor) for word in words if word]
-        except (ArithmeticError, ValueError) as error:
-            raise forms.ValidationError(_t("Give four ascending whole numbers.")) from error
+        numbers = [Decimal(word) * self.factor for word in words if _NUMBER.fullmatch(word)]
+        if len(numbers) < len([word for word in words if word]) or any(
+            number != int(number) for number in numbers
+        ):
+            raise forms.ValidationError(_t("Give four ascending whole numbers."))
+        return [int(number) for number in numbers]
 
     def validate(self, value: Any) -> None:
         """The action does."""
@@ -257,7 +262,7 @@ class ValueSettingsForm(ActionModelForm[ValueSettings]):
 
     def act(self) -> ValueSettings:
         given = self.cleaned_data
-        if self.instance.pk is None and ValueSettings.objects.filter(corp=self.corp).exists():
+        if not self.instance.pk and ValueSettings.objects.filter(corp=self.corp).exists():
             text = _t("This corp has settings already: change those.")
             raise InvalidInput(text, errors=(FieldProblem("/method", "taken", text),))
         scoring = Scoring(

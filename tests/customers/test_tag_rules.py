@@ -68,7 +68,8 @@ def switch_on(rule: TagRule, *, now: datetime = NOW) -> dict[str, Any]:
     run_due_jobs(clock=lambda: now)
     job.refresh_from_db()
     assert job.status == "succeeded"
-    return job.report
+    report: dict[str, Any] = job.report
+    return report
 
 
 def carriers(rule: TagRule) -> set[int]:
