@@ -150,7 +150,7 @@ class StepRunParameters(BodySerializer):
 class LeftOutSerializer(serializers.ModelSerializer[Any]):
     """A customer whom the SOP cannot count from, and what stands in place of a date."""
 
-    value = serializers.CharField()
+    value = serializers.CharField(source="noted")
     reason = serializers.SerializerMethodField()
 
     class Meta:

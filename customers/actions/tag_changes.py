@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from customers.models import Tag, TagKind, TimelineEntry
+from customers.models import Tag, TagKind, TagRule, TimelineEntry
 from scrm.common.errors import FieldProblem, InvalidInput
 from scrm.tenancy.models import Corp
 
@@ -149,6 +149,8 @@ def read_change(
     usable = read_usable_tags([tag.pk for tag in [*add, *remove]], corp=corp)
     problems = [*_unusable("add", add, remove, usable), *_unusable("remove", remove, add, usable)]
     problems += _rivalry(add, usable)
+    problems += _owned("add", add, corp=corp)
+    problems += _owned("remove", remove, corp=corp)
     if until is not None and until <= now:
         text = _("The tag would have ended before it is given: choose a later time.")
         problems.append(FieldProblem("/until", "past", text))
@@ -179,6 +181,20 @@ def _unusable(
         elif tag.pk in twice:
             text = _("Tag %(id)s cannot be both added and removed.") % {"id": tag.pk}
             yield FieldProblem(f"/{name}/{index}", "conflict", text)
+
+
+def _owned(name: str, tags: Sequence[Tag], *, corp: Corp) -> Iterable[FieldProblem]:
+    """A tag that a rule owns is given and taken by nobody else."""
+    automatic = [tag.pk for tag in tags if tag.kind == TagKind.AUTO]
+    if not automatic:
+        return
+    owned = set(
+        TagRule.objects.for_corp(corp).filter(tag__in=automatic).values_list("tag", flat=True)
+    )
+    for index, tag in enumerate(tags):
+        if tag.pk in owned:
+            text = _("Tag %(id)s is given and taken by its rule only.") % {"id": tag.pk}
+            yield FieldProblem(f"/{name}/{index}", "owned_by_rule", text)
 
 
 def _rivalry(add: Sequence[Tag], usable: Mapping[int, UsableTag]) -> Iterable[FieldProblem]:

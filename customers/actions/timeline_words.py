@@ -125,7 +125,10 @@ _TITLES: dict[str, Callable[[dict[str, Any], dict[str, str]], str]] = {
 
 def _why(row: TimelineEntry, words: dict[str, str]) -> str:
     """Who or what made it so; empty when the title says all."""
-    words = words | {"name": str(row.data.get("by") or "")}
+    words = words | {
+        "name": str(row.data.get("by") or ""),
+        "version": str(row.data.get("version") or ""),
+    }
     key = row.data.get("reason") or row.source
     named, nameless = _REASONS.get(key, ("", ""))
     return str(named if words["name"] else nameless) % words
@@ -139,6 +142,8 @@ _REASONS: dict[str, tuple[Any, Any]] = {
     TimelineEntry.Source.API: (_l("through the API, by %(name)s"), _l("through the API")),
     "channel_rule": ("", _l("channel rule «%(rule)s»")),
     "stage_rule": ("", _l("stage rule")),
+    "tag_rule": ("", _l("tag rule, version %(version)s")),
+    "tag_rule_deleted": ("", _l("the tag rule was deleted")),
     "tag_deleted": ("", _l("the tag was deleted")),
     "expired": ("", _l("its time was over")),
     "exclusive": (

@@ -40,7 +40,8 @@ class TagChoiceForm(forms.Form):
 
     def __init__(self, *args: Any, corp: Corp, customer: Customer | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        tags = Tag.objects.for_corp(corp).current().select_related("group")
+        tags = Tag.objects.for_corp(corp).current().filter(tagrule__isnull=True)
+        tags = tags.select_related("group")
         self.tags = {str(tag.pk): tag for tag in tags.order_by("kind", "group", "order", "pk")}
         carried = _carried_by(customer) if customer else None
         self.fields["add"].choices = _grouped(self.tags.values(), without=carried or set())  # type: ignore[attr-defined]

@@ -45,6 +45,7 @@ def _remove(corp_id: str) -> None:
         {"corp": corp.pk},
     )
     for table in (
+        "customers_valuechange", "customers_customervalue", "customers_child", "customers_tagrule",
         "customers_segmentmove", "customers_segmentsnapshot", "customers_segmentmember",
         "campaigns_recipient", "campaigns_task", "campaigns_campaign", "customers_customertagset",
         "customers_tagassignment", "customers_follow", "customers_customer", "customers_segment",

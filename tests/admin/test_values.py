@@ -240,6 +240,20 @@ def test_children_are_noted_on_the_page_of_the_customer(operator: Client, corp: 
     assert not Child.objects.exists()
 
 
+def test_many_children_take_as_many_queries_as_one(operator: Client, corp: Corp) -> None:
+    customer = make_customer(corp)
+    counts = []
+    for number in (1, 4):
+        for _each in range(number):
+            Child.objects.create(corp=corp, customer=customer, born_on=NOW.date(), created_at=NOW)
+        operator.get(page(Customer, "change", customer.pk))
+        with CaptureQueriesContext(connection) as queries:
+            operator.get(page(Customer, "change", customer.pk))
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+
+
 def is_blocked(customer: Customer) -> bool:
     customer.refresh_from_db()
     return customer.is_blocked
