@@ -251,7 +251,11 @@ class Verdict:
                     wished[(*pair, tag_id)] = is_wanted, operation
         for (userid, external_userid, tag_id), (is_wanted, operation) in wished.items():
             relation = self.world.find_relation(userid, external_userid)
-            if relation is None or _is_newer(relation, operation):
+            # Of a relation that has ended a wish may have been carried out, its answer lost, and its
+            # repetition refused: that is a failed operation, and nobody can see its tags any more.
+            if relation is None or not self.world.is_shown(relation):
+                continue
+            if _is_newer(relation, operation):
                 continue
             if (tag_id in relation.tag_ids) is not is_wanted:
                 story = self._story_of(userid, external_userid)
