@@ -36,6 +36,12 @@ class Misconfigured(ChannelError):
     code = "platform_permission"
 
 
+class NotOurs(Misconfigured):
+    """Another app made it, and only that one may change it: no setting helps."""
+
+    code = "platform_not_ours"
+
+
 class QuotaExhausted(ChannelError):
     """QUOTA: a ceiling of the platform."""
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scrm.channels.base import Channel, TagGroupRecord, TagGroupWish, TagWish
-from scrm.channels.errors import ChannelError, Misconfigured
+from scrm.channels.errors import ChannelError, NotOurs
 from scrm.channels.kinds import OperationKind, Reaction
 from scrm.channels.models import Operation
 
@@ -66,8 +66,8 @@ def _find_deleted(
     return None if meant & listed else {}
 
 
-# Only the app that made a tag may change it (81011): no setting helps, so nobody has to decide.
-_REACTIONS: dict[type[ChannelError], Reaction] = {Misconfigured: Reaction.FAIL}
+# No setting helps (81011), so nobody has to decide.
+_REACTIONS: dict[type[ChannelError], Reaction] = {NotOurs: Reaction.FAIL}
 
 TAG_KINDS = (
     OperationKind(

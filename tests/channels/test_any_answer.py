@@ -269,6 +269,9 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 }
 GROUPS_OF_KINDS = {
     TAG_CUSTOMER: "tags",
+    ADD_TAGS: "tags",
+    EDIT_TAG: "tags",
+    DELETE_TAGS: "tags",
     ASK_MASS_MESSAGE: "messages",
     REMIND_MASS_MESSAGE: "messages",
     CANCEL_MASS_MESSAGE: "messages",

@@ -125,13 +125,16 @@ class FakeArchive:
             raise self.trouble.pop(0)
         if path == "msgaudit/check_room_agree":
             said = self.rooms.get(data["roomid"], {})
-            return {"agreeinfo": [_agreement(who, *what) for who, what in said.items()]}
+            return {
+                "errcode": 0,
+                "agreeinfo": [_agreement(who, *what) for who, what in said.items()],
+            }
         answers = []
         for pair in data["info"]:
             key = (pair["userid"], pair["exteranalopenid"])
             if key in self.agreed:
                 answers.append(_agreement(key[1], *self.agreed[key], userid=key[0]))
-        return {"agreeinfo": answers}
+        return {"errcode": 0, "agreeinfo": answers}
 
 
 def _agreement(

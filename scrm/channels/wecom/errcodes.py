@@ -19,6 +19,7 @@ from scrm.channels.errors import (
     ChannelError,
     InputRefused,
     Misconfigured,
+    NotOurs,
     NotReady,
     QuotaExhausted,
     RetryLater,
@@ -126,7 +127,7 @@ _TABLE: list[tuple[Iterable[int], type[ChannelError], "_StrPromise"]] = [
     ([40071], InputRefused, _("A tag of this name exists already: choose another name.")),
     ([40072], InputRefused, _("A tag's name has 1 to 30 characters.")),
     ([41111], InputRefused, _("Between 1 and 1000 tags at a time.")),
-    ([81011], Misconfigured, _("The tag was made by another app: only that one may change it.")),
+    ([81011], NotOurs, _("The tag was made by another app: only that one may change it.")),
     # Contact way, join way, acquisition
     ([*_upto(41037, 41040), 41042], InputRefused, _("The code's type, scene or style is wrong.")),
     ([41041], InputRefused, _("A code leads to at most 100 members, a single one to one.")),
