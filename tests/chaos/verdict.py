@@ -120,7 +120,11 @@ class Verdict:
             yield f"asked more than once: {row}"
 
     def every_recipient_ended_so(self) -> Iterator[str]:
-        tasks = Task.objects.for_corp(self.corp).asked().select_related("staff", "campaign")
+        tasks = (
+            Task.objects.for_corp(self.corp)
+            .asked()
+            .select_related("staff", "campaign", "operation")
+        )
         asked = 0
         for task in tasks:
             message = self.world.messages.get(task.msgid)
@@ -132,6 +136,13 @@ class Verdict:
                 for row in _meant(task).select_related("customer", "chat")
             }
             asked += len(ours)
+            if message.chat_type == "group" and not _tells_refused(task):
+                # The answer that named them was lost, and of chats the platform lists those alone
+                # that it was sent to: nobody can know that these were refused.
+                for chat_id in set(message.fail_list) & ours.keys():
+                    truth[chat_id] = str(Recipient.Status.ASKED)
+                    if task.status == Task.Status.CONFIRMED:
+                        truth[chat_id] = str(Recipient.Status.CONFIRMED)
             if truth != ours:
                 both = truth.items() ^ ours.items()
                 yield f"task {task.pk} ({task.status}, {task.msgid}): {sorted(both)[:6]}"
@@ -383,6 +394,10 @@ def _fates_of(message: MassMessage, task: Task) -> dict[str, str]:
             fate = OUTCOMES[receipt.status] if is_told else Recipient.Status.CONFIRMED
         fates[receipt.recipient] = str(fate)
     return fates
+
+
+def _tells_refused(task: Task) -> bool:
+    return bool(task.operation and task.operation.result.get("refused"))
 
 
 def _meant(task: Task) -> QuerySet[Recipient]:
