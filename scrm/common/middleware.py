@@ -3,9 +3,11 @@
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 from django.utils import translation
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -22,6 +24,24 @@ def request_id(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         response["X-Request-Id"] = identifier
         return response
+
+    return middleware
+
+
+def straight(get_response: GetResponse) -> GetResponse:
+    """Answer machines without what people need: session, language, log-in, forgery token.
+
+    For addresses below `settings.STRAIGHT_PATHS`, whose views check by themselves who is asking;
+    the middleware that follows would be a third of the time of a callback.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(settings.STRAIGHT_PATHS):
+            with suppress(Resolver404):
+                view, args, kwargs = resolve(request.path_info)
+                answer: HttpResponse = view(request, *args, **kwargs)
+                return answer
+        return get_response(request)
 
     return middleware
 

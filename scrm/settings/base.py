@@ -62,9 +62,13 @@ INSTALLED_APPS = [
     "campaigns",
 ]
 
+# What WeCom calls: sealed and checked by the view itself.
+STRAIGHT_PATHS = ("/wecom/callback/",)
+
 MIDDLEWARE = [
     "scrm.common.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",
+    "scrm.common.middleware.straight",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "scrm.common.middleware.language",
