@@ -51,4 +51,7 @@ def _receive(request: HttpRequest, corp_id: str) -> HttpResponse:
 
 
 def _plain(content: bytes, status: int = 200) -> HttpResponse:
-    return HttpResponse(content, status=status, content_type="text/plain; charset=utf-8")
+    # Its length is said here: callbacks pass by the middleware that would say it, and an answer
+    # without one is sent in chunks.
+    headers = {"Content-Length": str(len(content)), "Content-Type": "text/plain; charset=utf-8"}
+    return HttpResponse(content, status=status, headers=headers)

@@ -38,8 +38,8 @@ def straight(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(settings.STRAIGHT_PATHS):
             with suppress(Resolver404):
-                view, args, kwargs = resolve(request.path_info)
-                answer: HttpResponse = view(request, *args, **kwargs)
+                match = resolve(request.path_info)
+                answer: HttpResponse = match.func(request, *match.args, **match.kwargs)
                 return answer
         return get_response(request)
 
