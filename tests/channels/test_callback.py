@@ -65,6 +65,17 @@ def test_stores_an_event_and_says_success(post: Post, corp: Corp) -> None:
     assert event.happened_at.timestamp() == 1700000000
 
 
+def test_the_answer_says_its_length_and_speaks_to_a_machine(post: Post) -> None:
+    answer = post(contact_xml("edit_external_contact", "wm1"))
+
+    # Without it the server would send the answer in chunks.
+    assert answer.headers["Content-Length"] == "7"
+    assert "X-Request-Id" in answer.headers
+    # What is for people is passed by.
+    assert "Content-Language" not in answer.headers
+    assert "X-Frame-Options" not in answer.headers
+
+
 def test_needs_one_statement(post: Post, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     post(contact_xml("edit_external_contact", "wm1"))
 
