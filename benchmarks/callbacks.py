@@ -51,6 +51,7 @@ def prepare(stored: int) -> Case:
         assert _count(corp_pk) == CALLBACKS
 
     # What a warm server reaches: the first round fills its threads' connections and caches.
+    a_second = 0.0
     for _warm in range(2):
         reset()
         limit()
