@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 900
-ON_EMBEDDED, ON_SERVERS = 45, 90
+ON_EMBEDDED, ON_SERVERS = 60, 120
 # What each storm meets; how often is the dice's and the machine's doing.
 KINDS = (
     "worker killed", "beat killed", "web killed", "broker emptied", "database restarted",
