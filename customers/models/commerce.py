@@ -5,6 +5,7 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from customers.models.identities import Awaited, PersonalQuerySet
 from scrm.common.models import CorpModel, CorpQuerySet
@@ -42,7 +43,8 @@ class Order(Awaited):
     objects = OrderQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("order")
+        # Not the word for the order of things in a list.
+        verbose_name = pgettext_lazy("purchase", "order")
         verbose_name_plural = _("orders")
         constraints = [
             # The number first: people search for it without saying which shop.
