@@ -36,6 +36,9 @@ def test_the_report_shows_figures_and_who_names_a_tag(operator: Client, corp: Co
     make_customer(corp, tags=[vip])
     ChannelRule.objects.create(corp=corp, name="Fair", state="fair").tags.add(vip)
     assert "Nothing has been counted yet" in report_of(operator)
+    # What is not known is not nought.
+    assert '<td class="scrm-num">—</td>' in report_of(operator)
+    assert '<td class="scrm-num">0</td>' not in report_of(operator)
 
     start_report(corp, now=NOW)
     run_due_jobs(clock=lambda: NOW)
